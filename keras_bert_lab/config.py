@@ -1,0 +1,194 @@
+"""Every settings dataclass of the package: frozen, keyword-only, plain data."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["EncoderConfig", "MaskingConfig"]
+
+# Sizes of google-research/bert's README ("Smaller BERT Models") and of Devlin et al. 2018, section 3:
+# layers, hidden size, heads. The feed-forward part is always four times as wide as the hidden state.
+_BERT_SIZES = {
+    "bert_tiny": (2, 128, 2),
+    "bert_mini": (4, 256, 4),
+    "bert_small": (4, 512, 8),
+    "bert_medium": (8, 512, 8),
+    "bert_base": (12, 768, 12),
+    "bert_large": (24, 1024, 16),
+}
+
+ACTIVATIONS = ("gelu", "gelu_tanh", "relu")
+
+
+def _nearest(name: str, known: tuple[str, ...]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def _refuse_unknown(kind: str, given: Mapping[str, Any], known: tuple[str, ...]) -> None:
+    for name in given:
+        if name not in known:
+            raise ValueError(f"{kind} has no setting {name!r}.{_nearest(name, known)} Known settings: {sorted(known)}")
+
+
+def _check_integer(name: str, value: Any, minimum: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
+        raise ValueError(f"{name} must be an integer of at least {minimum}. Received: {name}={value!r}")
+
+
+def _check_share(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1:
+        raise ValueError(f"{name} must be a number of at least 0 and below 1. Received: {name}={value!r}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EncoderConfig:
+    """The BERT family as data: what kind of encoder, how large.
+
+    Args:
+        vocab_size: V, number of token ids.
+        hidden_size: H, width of the hidden state; a multiple of `num_heads`.
+        num_layers: L, number of encoder blocks.
+        num_heads: N, attention heads in a block.
+        intermediate_size: F, width inside the feed-forward part.
+        max_positions: longest sequence, in tokens.
+        type_vocab_size: number of segment ids; 0 = no segment embedding (DistilBERT).
+        embedding_size: width of the token embedding where it differs from H (ALBERT, ELECTRA); None = H.
+        activation: of the feed-forward part: "gelu" (exact), "gelu_tanh" (the original TensorFlow code) or "relu".
+        layer_norm_eps: added to the variance in layer normalisation; 1e-12 in the released BERT checkpoints.
+        dropout: share of hidden states set to 0 in training.
+        attention_dropout: share of attention weights set to 0 in training.
+        norm_first: normalise before each part of a block (pre-norm) instead of after it.
+        share_layers: all blocks share one set of weights (ALBERT).
+        position_offset: added to every position (RoBERTa: 2).
+        pad_id: id of the padding token.
+        pooler: whether a dense + tanh layer makes `pooled_output` from the first state.
+        initializer_range: standard deviation of the truncated normal that weights start from.
+
+    Raises:
+        ValueError: an impossible value, or an unknown setting or preset.
+
+    Reference: Devlin et al. 2018, "BERT", section 3; sizes as in google-research/bert.
+
+    Example:
+        >>> EncoderConfig.preset("bert_mini", vocab_size=8192).hidden_size
+        256
+    """
+
+    vocab_size: int
+    hidden_size: int
+    num_layers: int
+    num_heads: int
+    intermediate_size: int
+    max_positions: int = 512
+    type_vocab_size: int = 2
+    embedding_size: int | None = None
+    activation: str = "gelu"
+    layer_norm_eps: float = 1e-12
+    dropout: float = 0.1
+    attention_dropout: float = 0.1
+    norm_first: bool = False
+    share_layers: bool = False
+    position_offset: int = 0
+    pad_id: int = 0
+    pooler: bool = True
+    initializer_range: float = 0.02
+
+    def __post_init__(self) -> None:
+        for name in ("vocab_size", "hidden_size", "num_layers", "num_heads", "intermediate_size", "max_positions"):
+            _check_integer(name, getattr(self, name), 1)
+        for name in ("type_vocab_size", "position_offset", "pad_id"):
+            _check_integer(name, getattr(self, name), 0)
+        if self.embedding_size is not None:
+            _check_integer("embedding_size", self.embedding_size, 1)
+        if self.hidden_size % self.num_heads:
+            raise ValueError(
+                "hidden_size must be divisible by num_heads. "
+                f"Received: hidden_size={self.hidden_size}, num_heads={self.num_heads}"
+            )
+        if self.activation not in ACTIVATIONS:
+            raise ValueError(f"activation must be one of {list(ACTIVATIONS)}. Received: activation={self.activation!r}")
+        if self.pad_id >= self.vocab_size:
+            raise ValueError(
+                f"pad_id must be below vocab_size. Received: pad_id={self.pad_id}, vocab_size={self.vocab_size}"
+            )
+        if not self.layer_norm_eps > 0:
+            raise ValueError(f"layer_norm_eps must be above 0. Received: layer_norm_eps={self.layer_norm_eps!r}")
+        if not self.initializer_range > 0:
+            raise ValueError(f"initializer_range must be above 0. Received: initializer_range={self.initializer_range!r}")
+        _check_share("dropout", self.dropout)
+        _check_share("attention_dropout", self.attention_dropout)
+
+    @property
+    def head_size(self) -> int:
+        """D, width of one attention head: hidden_size / num_heads."""
+        return self.hidden_size // self.num_heads
+
+    @classmethod
+    def preset(cls, name: str, **changes: Any) -> EncoderConfig:
+        """One of the released BERT sizes (vocabulary 30,522), with any setting changed.
+
+        Args:
+            name: "bert_tiny", "bert_mini", "bert_small", "bert_medium", "bert_base" or "bert_large".
+            **changes: settings to change, e.g. `vocab_size=8192`.
+        """
+        if name not in _BERT_SIZES:
+            known = tuple(_BERT_SIZES)
+            raise ValueError(f"Unknown preset {name!r}.{_nearest(name, known)} Known presets: {list(known)}")
+        num_layers, hidden_size, num_heads = _BERT_SIZES[name]
+        settings: dict[str, Any] = {
+            "vocab_size": 30522,
+            "hidden_size": hidden_size,
+            "num_layers": num_layers,
+            "num_heads": num_heads,
+            "intermediate_size": 4 * hidden_size,
+        }
+        return cls.from_dict(settings | changes)
+
+    @classmethod
+    def from_dict(cls, settings: Mapping[str, Any]) -> EncoderConfig:
+        """The config with these settings; an unknown one is refused."""
+        _refuse_unknown("EncoderConfig", settings, tuple(field.name for field in dataclasses.fields(cls)))
+        return cls(**settings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All settings as plain data, for `from_dict`."""
+        return dataclasses.asdict(self)
+
+    def replace(self, **changes: Any) -> EncoderConfig:
+        """A copy with some settings changed."""
+        return self.from_dict(self.to_dict() | changes)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MaskingConfig:
+    """How tokens are masked for the masked language model.
+
+    Args:
+        rate: share of a text's tokens that the model must predict.
+        mask_share: share of those that become [MASK].
+        random_share: share of those that become another, random token; the rest stays as it is.
+        whole_word: choose whole words instead of single pieces.
+
+    Raises:
+        ValueError: a share is outside 0..1, or the two shares exceed 1 together.
+
+    Reference: Devlin et al. 2018, "BERT", section 3.1, task 1 (15 %, 80/10/10); whole words: google-research/bert, 2019.
+    """
+
+    rate: float = 0.15
+    mask_share: float = 0.8
+    random_share: float = 0.1
+    whole_word: bool = False
+
+    def __post_init__(self) -> None:
+        if isinstance(self.rate, bool) or not isinstance(self.rate, (int, float)) or not 0 < self.rate < 1:
+            raise ValueError(f"rate must be a number above 0 and below 1. Received: rate={self.rate!r}")
+        if self.mask_share < 0 or self.random_share < 0 or self.mask_share + self.random_share > 1:
+            raise ValueError(
+                "mask_share and random_share must be at least 0 and together at most 1. "
+                f"Received: mask_share={self.mask_share!r}, random_share={self.random_share!r}"
+            )

@@ -1,0 +1,9 @@
+"""Stage 4: batches of token ids -> hidden states."""
+
+from keras_bert_lab.encoder.embeddings import Embeddings
+from keras_bert_lab.encoder.encoder import Encoder
+from keras_bert_lab.encoder.encoder_block import EncoderBlock
+from keras_bert_lab.encoder.feed_forward import FeedForward
+from keras_bert_lab.encoder.self_attention import SelfAttention
+
+__all__ = ["Embeddings", "Encoder", "EncoderBlock", "FeedForward", "SelfAttention"]

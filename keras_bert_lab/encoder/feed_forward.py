@@ -1,0 +1,83 @@
+"""The position-wise part of a block."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from keras_bert_lab.encoder import kernels
+
+__all__ = ["FeedForward"]
+
+
+@keras.saving.register_keras_serializable(package="keras_bert_lab")
+class FeedForward(keras.layers.Layer):
+    """Two dense layers at every position: activation(x W1 + b1) W2 + b2.
+
+    Args:
+        intermediate_size: F, width between the two layers.
+        activation: "gelu" (exact), "gelu_tanh" or "relu".
+        initializer_range: standard deviation of the truncated normal that weights start from.
+
+    Call arguments:
+        states: (B, S, H).
+
+    Returns:
+        (B, S, H) in the compute dtype.
+
+    Raises:
+        ValueError: an impossible size or an unknown activation.
+
+    Reference: Vaswani et al. 2017, equation 2; GELU: Hendrycks and Gimpel 2016.
+    """
+
+    def __init__(
+        self, intermediate_size: int, activation: str = "gelu", initializer_range: float = 0.02, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        if not isinstance(intermediate_size, int) or intermediate_size < 1:
+            raise ValueError(
+                f"intermediate_size must be an integer of at least 1. Received: intermediate_size={intermediate_size!r}"
+            )
+        if activation not in kernels.ACTIVATIONS:
+            raise ValueError(f"activation must be one of {sorted(kernels.ACTIVATIONS)}. Received: activation={activation!r}")
+        self.intermediate_size = intermediate_size
+        self.activation = activation
+        self.initializer_range = initializer_range
+
+        self.intermediate = keras.layers.Dense(
+            intermediate_size,
+            activation=kernels.ACTIVATIONS[activation],
+            kernel_initializer=keras.initializers.TruncatedNormal(stddev=initializer_range),
+            dtype=self.dtype_policy,
+            name="intermediate",
+        )
+        self.output_dense: keras.layers.Dense | None = None
+
+    def build(self, input_shape: Any) -> None:
+        if self.built:
+            return
+        hidden_size = input_shape[-1]
+        self.intermediate.build((None, hidden_size))
+        self.output_dense = keras.layers.Dense(
+            hidden_size,
+            kernel_initializer=keras.initializers.TruncatedNormal(stddev=self.initializer_range),
+            dtype=self.dtype_policy,
+            name="output_dense",
+        )
+        self.output_dense.build((None, self.intermediate_size))
+        self.built = True
+
+    def call(self, states: Any) -> Any:
+        return kernels.dense(self.output_dense, kernels.dense(self.intermediate, states))
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {
+            "intermediate_size": self.intermediate_size,
+            "activation": self.activation,
+            "initializer_range": self.initializer_range,
+        }

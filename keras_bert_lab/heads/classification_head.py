@@ -1,0 +1,101 @@
+"""Hidden states -> probabilities of labels, or numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from keras_bert_lab import contract
+from keras_bert_lab.heads.kinds import kind_of
+from keras_bert_lab.heads.pooling import Pooling
+
+__all__ = ["ClassificationHead"]
+
+
+@keras.saving.register_keras_serializable(package="keras_bert_lab")
+class ClassificationHead(keras.layers.Layer):
+    """Pooling, dropout and a dense layer with the activation that belongs to the kind.
+
+    | kind | outputs | activation | targets |
+    |---|---|---|---|
+    | binary | 1 | sigmoid | 0 or 1 |
+    | multi_class | C | softmax | class index |
+    | multi_label | C | sigmoid | C times 0 or 1 |
+    | regression | 1 | none | a number |
+
+    Args:
+        num_labels: C; 2 for binary, 1 for regression.
+        kind: "binary", "multi_class", "multi_label" or "regression".
+        pooling: "cls", "mean" or "max".
+        dropout: share of the pooled vector set to 0 in training.
+        initializer_range: standard deviation of the truncated normal that weights start from.
+
+    Call arguments:
+        hidden: the encoder's dict of outputs.
+        mask: int32 (B, S), 1 = real token; needed for pooling "mean" and "max".
+        training: whether dropout is on.
+
+    Returns:
+        float32: probabilities (B, 1) or (B, C), or numbers (B, 1). They are computed in float32 under any dtype policy.
+
+    Raises:
+        ValueError: an unknown kind or pooling, or a number of labels that the kind cannot have.
+
+    Reference: Devlin et al. 2018, section 4.1. Names: `classes` is the `classifier` of BertForSequenceClassification.
+    """
+
+    def __init__(
+        self,
+        num_labels: int,
+        kind: str = "multi_class",
+        pooling: str = "cls",
+        dropout: float = 0.1,
+        initializer_range: float = 0.02,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        chosen = kind_of(kind)
+        allowed = {"binary": num_labels == 2, "multi_class": num_labels >= 2, "multi_label": num_labels >= 1}
+        if not isinstance(num_labels, int) or not allowed.get(kind, num_labels == 1):
+            rule = {"binary": "2", "multi_class": "at least 2", "multi_label": "at least 1", "regression": "1"}[kind]
+            raise ValueError(f"num_labels must be {rule} for kind={kind!r}. Received: num_labels={num_labels!r}")
+        self.num_labels = num_labels
+        self.kind = kind
+        self.pooling = pooling
+        self.dropout = dropout
+        self.initializer_range = initializer_range
+
+        self.pooling_layer = Pooling(pooling, dtype=self.dtype_policy, name="pooling")
+        self.dropout_layer = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name="dropout")
+        self.classes = keras.layers.Dense(
+            chosen.units(num_labels),
+            kernel_initializer=keras.initializers.TruncatedNormal(stddev=initializer_range),
+            dtype="float32",
+            name="classes",
+        )
+        self.activation = keras.activations.get(chosen.activation)
+
+    def build(self, input_shape: Any, *_: Any) -> None:
+        if not self.built:
+            self.classes.build((None, input_shape[contract.SEQUENCE_OUTPUT][-1]))
+            self.built = True
+
+    def logits(self, hidden: dict[str, Any], mask: Any = None, training: bool | None = None) -> Any:
+        """The scores before the activation, float32 (B, 1) or (B, C)."""
+        return self.classes(self.dropout_layer(self.pooling_layer(hidden, mask), training=training))
+
+    def call(self, hidden: dict[str, Any], mask: Any = None, training: bool | None = None) -> Any:
+        return self.activation(self.logits(hidden, mask, training))
+
+    def compute_output_spec(self, hidden: dict[str, Any], mask: Any = None, training: bool | None = None) -> Any:
+        return keras.KerasTensor((hidden[contract.SEQUENCE_OUTPUT].shape[0], self.classes.units), dtype="float32")
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {
+            "num_labels": self.num_labels,
+            "kind": self.kind,
+            "pooling": self.pooling,
+            "dropout": self.dropout,
+            "initializer_range": self.initializer_range,
+        }
