@@ -33,7 +33,7 @@ class ClassificationHead(keras.layers.Layer):
 
     Call arguments:
         hidden: the encoder's dict of outputs.
-        mask: int32 (B, S), 1 = real token; needed for pooling "mean" and "max".
+        padding_mask: int32 (B, S), 1 = real token; needed for pooling "mean" and "max".
         training: whether dropout is on.
 
     Returns:
@@ -81,14 +81,14 @@ class ClassificationHead(keras.layers.Layer):
             self.classes.build((None, input_shape[contract.SEQUENCE_OUTPUT][-1]))
             self.built = True
 
-    def logits(self, hidden: dict[str, Any], mask: Any = None, training: bool | None = None) -> Any:
+    def logits(self, hidden: dict[str, Any], padding_mask: Any = None, training: bool | None = None) -> Any:
         """The scores before the activation, float32 (B, 1) or (B, C)."""
-        return self.classes(self.dropout_layer(self.pooling_layer(hidden, mask), training=training))
+        return self.classes(self.dropout_layer(self.pooling_layer(hidden, padding_mask), training=training))
 
-    def call(self, hidden: dict[str, Any], mask: Any = None, training: bool | None = None) -> Any:
-        return self.activation(self.logits(hidden, mask, training))
+    def call(self, hidden: dict[str, Any], padding_mask: Any = None, training: bool | None = None) -> Any:
+        return self.activation(self.logits(hidden, padding_mask, training))
 
-    def compute_output_spec(self, hidden: dict[str, Any], mask: Any = None, training: bool | None = None) -> Any:
+    def compute_output_spec(self, hidden: dict[str, Any], padding_mask: Any = None, training: bool | None = None) -> Any:
         return keras.KerasTensor((hidden[contract.SEQUENCE_OUTPUT].shape[0], self.classes.units), dtype="float32")
 
     def get_config(self) -> dict[str, Any]:

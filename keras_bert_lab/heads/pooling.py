@@ -23,7 +23,7 @@ class Pooling(keras.layers.Layer):
 
     Call arguments:
         hidden: the encoder's dict of outputs.
-        mask: int32 (B, S), 1 = real token; needed for "mean" and "max".
+        padding_mask: int32 (B, S), 1 = real token; needed for "mean" and "max".
 
     Returns:
         (B, H); a text without any real token gives zeros for "mean" and "max".
@@ -40,13 +40,13 @@ class Pooling(keras.layers.Layer):
             raise ValueError(f"mode must be one of {list(POOLINGS)}. Received: mode={mode!r}")
         self.mode = mode
 
-    def call(self, hidden: dict[str, Any], mask: Any = None) -> Any:
+    def call(self, hidden: dict[str, Any], padding_mask: Any = None) -> Any:
         if self.mode == "cls":
             return hidden[contract.POOLED_OUTPUT]
-        if mask is None:
-            raise ValueError(f"Pooling(mode={self.mode!r}) needs the padding mask. Received: mask=None. Pass mask=inputs['input_mask']")
+        if padding_mask is None:
+            raise ValueError(f"Pooling(mode={self.mode!r}) needs the padding mask. Received: padding_mask=None. Pass padding_mask=inputs['input_mask']")
         states = hidden[contract.SEQUENCE_OUTPUT]
-        seen = ops.expand_dims(ops.cast(mask, "float32"), 2)  # (B, S) -> (B, S, 1)
+        seen = ops.expand_dims(ops.cast(padding_mask, "float32"), 2)  # (B, S) -> (B, S, 1)
         count = ops.sum(seen, axis=1)  # (B, 1)
         states32 = ops.cast(states, "float32")  # sums of many bfloat16 states would lose digits
         if self.mode == "mean":
@@ -55,7 +55,7 @@ class Pooling(keras.layers.Layer):
             pooled = ops.max(states32 - (1.0 - seen) * 1e9, axis=1) * ops.cast(count > 0, "float32")
         return ops.cast(pooled, states.dtype)
 
-    def compute_output_shape(self, hidden_shape: dict[str, Any], mask_shape: Any = None) -> tuple[int | None, ...]:
+    def compute_output_shape(self, hidden_shape: dict[str, Any], padding_mask_shape: Any = None) -> tuple[int | None, ...]:
         batch, _, width = hidden_shape[contract.SEQUENCE_OUTPUT]
         return (batch, width)
 
