@@ -1,0 +1,49 @@
+"""Numbered batches -> what `keras.Model.fit` takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import keras
+
+from keras_bert_lab.lazy import LazyModule
+
+__all__ = ["Batches", "as_dataset"]
+
+tf = LazyModule("tensorflow")
+
+
+class Batches(Protocol):
+    """Numbered batches: number k is a pure function of k."""
+
+    steps_per_epoch: int
+
+    def batch(self, step: int) -> tuple[Any, ...]:
+        """Batch `step`, counted over all epochs: (inputs,), (inputs, targets) or (inputs, targets, weights)."""
+
+    def counts(self, step: int) -> tuple[int, int]:
+        """Real tokens and slots of batch `step`."""
+
+
+def as_dataset(batches: Batches, first_step: int = 0, epochs: int | None = None) -> Any:
+    """The batches as a data set: a `tf.data.Dataset` on TensorFlow, a generator on other backends.
+
+    Args:
+        batches: numbered batches.
+        first_step: number of the first batch, counted over all epochs.
+        epochs: how many epochs; None = endless, for `fit(steps_per_epoch=batches.steps_per_epoch)`.
+    """
+
+    def numbered() -> Iterator[tuple[Any, ...]]:
+        step = first_step
+        while epochs is None or step < first_step + epochs * batches.steps_per_epoch:
+            yield batches.batch(step)
+            step += 1
+
+    if keras.backend.backend() != "tensorflow":
+        return numbered()
+    signature = keras.tree.map_structure(
+        lambda array: tf.TensorSpec((None,) * array.ndim, array.dtype), batches.batch(first_step)
+    )
+    return tf.data.Dataset.from_generator(numbered, output_signature=signature).prefetch(2)

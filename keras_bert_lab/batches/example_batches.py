@@ -1,0 +1,78 @@
+"""Labelled texts -> batches for fine-tuning, evaluation and prediction."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from keras_bert_lab import contract
+from keras_bert_lab.batches.buckets import bucket_batches
+from keras_bert_lab.batches.randomness import generator
+from keras_bert_lab.batches.token_rows import TokenRows
+
+__all__ = ["ExampleBatches"]
+
+
+class ExampleBatches:
+    """Batches of texts of similar length; batch k is a pure function of (seed, k).
+
+    Args:
+        rows: the tokenised texts, special tokens included.
+        pad_id: id of the padding token.
+        batch_size: texts in a batch.
+        targets: (R, ...) or None.
+        weights: float (R,), one weight for each text, or None.
+        seed: of the order; None = the order of the texts, short ones first, the same in every epoch.
+
+    Attributes:
+        steps_per_epoch: batches in an epoch.
+    """
+
+    def __init__(
+        self,
+        rows: TokenRows,
+        pad_id: int,
+        batch_size: int,
+        targets: np.ndarray | None = None,
+        weights: np.ndarray | None = None,
+        seed: int | None = None,
+    ) -> None:
+        self.rows = rows
+        self.pad_id = pad_id
+        self.targets = targets
+        self.weights = weights
+        self.seed = seed
+        self.batch_size = batch_size
+        self.steps_per_epoch = -(-len(rows) // batch_size)
+        self._lengths = rows.lengths
+        self._epoch = functools.lru_cache(maxsize=2)(self._plan)
+
+    def _plan(self, epoch: int) -> list[tuple[np.ndarray, int]]:
+        rng = None if self.seed is None else generator(self.seed, 0, epoch)
+        return bucket_batches(self._lengths, self.batch_size, rng)
+
+    def _at(self, step: int) -> tuple[np.ndarray, int]:
+        epoch, place = divmod(step, self.steps_per_epoch)
+        return self._epoch(epoch if self.seed is not None else 0)[place]
+
+    def indices(self, step: int) -> np.ndarray:
+        """Which texts are in batch `step`."""
+        return self._at(step)[0]
+
+    def counts(self, step: int) -> tuple[int, int]:
+        """Real tokens and slots of batch `step`."""
+        rows, length = self._at(step)
+        return int(self._lengths[rows].sum()), len(rows) * length
+
+    def batch(self, step: int) -> tuple[Any, ...]:
+        """Batch `step`, counted over all epochs: (inputs,), (inputs, targets) or (inputs, targets, weights)."""
+        rows, length = self._at(step)
+        ids, mask, types = self.rows.padded(rows, length, self.pad_id)
+        inputs = {contract.WORD_IDS: ids, contract.MASK: mask, contract.TYPE_IDS: types}
+        if self.targets is None:
+            return (inputs,)
+        if self.weights is None:
+            return inputs, self.targets[rows]
+        return inputs, self.targets[rows], self.weights[rows]

@@ -1,0 +1,18 @@
+"""Stage 2: texts -> token ids."""
+
+from keras_bert_lab.text.preprocessor import Preprocessor
+from keras_bert_lab.text.text_tensor import as_text_tensor
+from keras_bert_lab.text.train_wordpiece import train_wordpiece
+from keras_bert_lab.text.vocabulary import Vocabulary, read_vocabulary
+from keras_bert_lab.text.word_tokenizer import WordTokenizer
+from keras_bert_lab.text.wordpiece_tokenizer import WordPieceTokenizer
+
+__all__ = [
+    "Preprocessor",
+    "Vocabulary",
+    "WordPieceTokenizer",
+    "WordTokenizer",
+    "as_text_tensor",
+    "read_vocabulary",
+    "train_wordpiece",
+]

@@ -1,0 +1,159 @@
+"""Texts or pairs of texts -> the dict that every encoder takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from keras_bert_lab import contract
+from keras_bert_lab.lazy import LazyModule
+from keras_bert_lab.text.text_tensor import as_text_tensor
+
+__all__ = ["TRUNCATIONS", "Preprocessor"]
+
+tf = LazyModule("tensorflow")
+tf_text = LazyModule("tensorflow_text", install="tensorflow-text")
+
+TRUNCATIONS = ("round_robin", "waterfall", "longest_first")
+
+
+def _is_pair_of_texts(item: Any) -> bool:
+    return isinstance(item, tuple) and len(item) == 2 and all(isinstance(text, (str, bytes)) for text in item)
+
+
+def _columns(texts: Any) -> list[Any]:
+    """One or two columns of texts out of all the forms in which people hold pairs."""
+    if isinstance(texts, tuple):
+        if len(texts) != 2:
+            raise ValueError(f"A tuple must hold the first and the second texts. Received: a tuple of {len(texts)}")
+        return list(texts)
+    if isinstance(texts, list) and texts:
+        if all(_is_pair_of_texts(item) for item in texts):
+            return [list(column) for column in zip(*texts, strict=True)]
+        if len(texts) == 2 and not any(item is None or isinstance(item, (str, bytes, float)) for item in texts):
+            return texts
+    return [texts]
+
+
+@keras.saving.register_keras_serializable(package="keras_bert_lab")
+class Preprocessor(keras.layers.Layer):
+    """Texts -> `[CLS] A [SEP]`, pairs -> `[CLS] A [SEP] B [SEP]`, as ids, padding mask and segment ids.
+
+    Args:
+        tokenizer: a WordPieceTokenizer or WordTokenizer.
+        sequence_length: S, every row is cut and padded to this many tokens; None = padded to the longest row of the batch.
+        truncate: how a pair that is too long is cut: "round_robin" gives both texts a token in turn until the row is full,
+            "waterfall" fills the row with the first text before the second, "longest_first" shortens the longer one.
+            A single text loses its end.
+        max_length: with `sequence_length=None`, rows are cut to this many tokens.
+
+    Call arguments:
+        texts: whatever `as_text_tensor` takes, or a symbolic string input. Pairs: a tuple or list of two such columns, or a
+            list of (first, second) tuples.
+        special_tokens: recognise special tokens written in the texts, such as "[MASK]".
+
+    Returns:
+        The contract dict, int32 (B, S): `input_word_ids`, `input_mask`, `input_type_ids` (0 for [CLS] A [SEP] and padding,
+        1 for B [SEP]).
+
+    Raises:
+        ValueError: an unknown `truncate`, or a length that leaves no room for the special tokens.
+        DataError: a text that is no string.
+
+    Reference: Devlin et al. 2018, figure 2.
+
+    Example:
+        >>> tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "my", "dog"]
+        >>> from keras_bert_lab.text import WordPieceTokenizer
+        >>> Preprocessor(WordPieceTokenizer(tokens))(["my dog", "dog"])["input_word_ids"].numpy().tolist()
+        [[2, 5, 6, 3], [2, 6, 3, 0]]
+    """
+
+    def __init__(
+        self,
+        tokenizer: keras.layers.Layer,
+        sequence_length: int | None = None,
+        truncate: str = "round_robin",
+        max_length: int = 512,
+        name: str | None = "preprocessor",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name=name, **kwargs)
+        self.supports_jit = False
+        if not hasattr(tokenizer, "tokenize"):
+            raise TypeError(f"tokenizer must be a tokenizer layer. Received: {tokenizer!r}")
+        for argument, value in (("sequence_length", sequence_length), ("max_length", max_length)):
+            if value is not None and (not isinstance(value, int) or value < 4):
+                raise ValueError(
+                    f"{argument} must be an integer of at least 4, to hold [CLS] A [SEP] B. Received: {argument}={value!r}"
+                )
+        if truncate not in TRUNCATIONS:
+            raise ValueError(f"truncate must be one of {list(TRUNCATIONS)}. Received: truncate={truncate!r}")
+        self.tokenizer = tokenizer
+        self.sequence_length = sequence_length
+        self.truncate = truncate
+        self.max_length = max_length
+        self.built = True
+
+    @property
+    def row_length(self) -> int:
+        """The most tokens that a row can have."""
+        return self.sequence_length or self.max_length
+
+    def _trimmed(self, segments: list[Any], room: int) -> list[Any]:
+        if len(segments) == 1:
+            return [segments[0][:, :room]]
+        trimmers = {
+            "round_robin": tf_text.RoundRobinTrimmer,
+            "waterfall": tf_text.WaterfallTrimmer,
+            "longest_first": tf_text.ShrinkLongestTrimmer,
+        }
+        return trimmers[self.truncate](max_seq_length=room).trim(segments)
+
+    def __call__(self, texts: Any, special_tokens: bool = False) -> Any:
+        # Keras takes tensors only: lists, Series and arrays become tensors before it sees them.
+        columns = [as_text_tensor(column) for column in _columns(texts)]
+        return super().__call__(columns if len(columns) == 2 else columns[0], special_tokens=special_tokens)
+
+    def rows(self, texts: Any, special_tokens: bool = False) -> tuple[Any, Any]:
+        """The rows before padding: token ids and segment ids, ragged int32 (B, tokens), cut to `row_length`."""
+        segments = [self.tokenizer.tokenize(column, special_tokens=special_tokens) for column in _columns(texts)]
+        segments = self._trimmed(segments, self.row_length - 1 - len(segments))
+        vocabulary = self.tokenizer.vocabulary
+        count = segments[0].nrows(out_type=tf.int32)
+        cls = tf.fill((count, 1), vocabulary.cls_id)
+        sep = tf.fill((count, 1), vocabulary.sep_id)
+        ids = tf.concat([cls, *(part for segment in segments for part in (segment, sep))], axis=1)
+        first = tf.zeros_like(tf.concat([cls, segments[0], sep], axis=1))
+        if len(segments) == 1:
+            return ids, first
+        return ids, tf.concat([first, tf.ones_like(tf.concat([segments[1], sep], axis=1))], axis=1)
+
+    def call(self, texts: Any, special_tokens: bool = False) -> dict[str, Any]:
+        ids, types = self.rows(texts, special_tokens)
+        shape = (None, self.sequence_length)
+        word_ids = ids.to_tensor(self.tokenizer.vocabulary.pad_id, shape=shape)
+        return {
+            contract.WORD_IDS: word_ids,
+            contract.MASK: tf.sequence_mask(ids.row_lengths(), tf.shape(word_ids)[1], dtype=tf.int32),
+            contract.TYPE_IDS: types.to_tensor(0, shape=shape),
+        }
+
+    def compute_output_spec(self, texts: Any, special_tokens: bool = False) -> dict[str, keras.KerasTensor]:
+        batch = _columns(texts)[0].shape[0]
+        return {key: keras.KerasTensor((batch, self.sequence_length), dtype="int32") for key in contract.INPUT_KEYS}
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {
+            "tokenizer": keras.saving.serialize_keras_object(self.tokenizer),
+            "sequence_length": self.sequence_length,
+            "truncate": self.truncate,
+            "max_length": self.max_length,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Preprocessor:
+        config = dict(config)
+        config["tokenizer"] = keras.saving.deserialize_keras_object(config["tokenizer"])
+        return cls(**config)
