@@ -122,7 +122,8 @@ class Commands:
         model = self.peer.model
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         model.compile(self.optimizer, loss, weighted_metrics=None, jit_compile=jit_compile)
-        function = model.make_train_function(force=True)
+        model.make_train_function(force=True)
+        function = model.train_function  # what fit() calls for each step
         batches = [batch(self.case, seed) for seed in range(_BATCHES)]
         inputs = [self.peer.masked_inputs(data) for data in batches]
         stacked = {name: np.stack([one[name] for one in inputs]) for name in inputs[0]}

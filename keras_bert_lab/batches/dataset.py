@@ -46,4 +46,6 @@ def as_dataset(batches: Batches, first_step: int = 0, epochs: int | None = None)
     signature = keras.tree.map_structure(
         lambda array: tf.TensorSpec((None,) * array.ndim, array.dtype), batches.batch(first_step)
     )
-    return tf.data.Dataset.from_generator(numbered, output_signature=signature).prefetch(2)
+    dataset = tf.data.Dataset.from_generator(numbered, output_signature=signature).prefetch(2)
+    count = tf.data.INFINITE_CARDINALITY if epochs is None else epochs * batches.steps_per_epoch
+    return dataset.apply(tf.data.experimental.assert_cardinality(count))

@@ -61,6 +61,22 @@ class ExampleBatches:
         """Which texts are in batch `step`."""
         return self._at(step)[0]
 
+    def subset(self, rows: np.ndarray, shuffle: bool = True) -> ExampleBatches:
+        """Batches of some of the texts.
+
+        Args:
+            rows: indices of the texts.
+            shuffle: keep the seed; else these texts stay in order.
+        """
+        return ExampleBatches(
+            self.rows.take(rows),
+            self.pad_id,
+            self.batch_size,
+            None if self.targets is None else self.targets[rows],
+            None if self.weights is None else self.weights[rows],
+            self.seed if shuffle else None,
+        )
+
     def counts(self, step: int) -> tuple[int, int]:
         """Real tokens and slots of batch `step`."""
         rows, length = self._at(step)

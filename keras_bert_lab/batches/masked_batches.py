@@ -61,7 +61,7 @@ class MaskedBatches:
             raise ValueError(f"The texts must hold at least one token. Received: {len(rows)} texts without any")
         self._epoch = functools.lru_cache(maxsize=2)(self._plan)
         # Rows are packed anew in every epoch; the number of batches is that of the first, so that an epoch has a fixed length.
-        self.steps_per_epoch = max(1, len(self._epoch(0)) // batch_size)
+        self.steps_per_epoch = -(-len(self._epoch(0)) // batch_size)
 
     @staticmethod
     def _pieces(rows: TokenRows, longest: int) -> tuple[np.ndarray, np.ndarray]:
@@ -81,9 +81,8 @@ class MaskedBatches:
     def _rows_of(self, step: int) -> list[list[int]]:
         epoch, place = divmod(step, self.steps_per_epoch)
         rows = self._epoch(epoch)
-        chosen = rows[place * self.batch_size : (place + 1) * self.batch_size]
-        # An epoch that packs a little tighter than the first one begins again for its last rows.
-        return chosen + rows[: max(0, min(self.batch_size, len(rows)) - len(chosen))]
+        # An epoch that happens to pack into fewer batches than the first one begins again for the last.
+        return rows[place * self.batch_size : (place + 1) * self.batch_size] or rows[: self.batch_size]
 
     def counts(self, step: int) -> tuple[int, int]:
         """Real tokens and slots of batch `step`."""

@@ -36,6 +36,13 @@ class TokenRows:
         """Tokens in each row, int64 (R,)."""
         return np.diff(self.splits)
 
+    def take(self, rows: np.ndarray) -> TokenRows:
+        """These rows, in this order."""
+        counts = self.lengths[rows]
+        splits = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+        source = np.repeat(self.splits[rows] - splits[:-1], counts) + np.arange(splits[-1])
+        return TokenRows(self.ids[source], self.types[source], splits)
+
     def padded(self, rows: np.ndarray, length: int, pad_id: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """These rows as ids, mask and segment ids, each int32 (len(rows), length)."""
         starts, counts = self.splits[rows], self.lengths[rows]

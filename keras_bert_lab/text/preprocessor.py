@@ -10,7 +10,7 @@ from keras_bert_lab import contract
 from keras_bert_lab.lazy import LazyModule
 from keras_bert_lab.text.text_tensor import as_text_tensor
 
-__all__ = ["TRUNCATIONS", "Preprocessor"]
+__all__ = ["TRUNCATIONS", "Preprocessor", "columns_of"]
 
 tf = LazyModule("tensorflow")
 tf_text = LazyModule("tensorflow_text", install="tensorflow-text")
@@ -22,7 +22,7 @@ def _is_pair_of_texts(item: Any) -> bool:
     return isinstance(item, tuple) and len(item) == 2 and all(isinstance(text, (str, bytes)) for text in item)
 
 
-def _columns(texts: Any) -> list[Any]:
+def columns_of(texts: Any) -> list[Any]:
     """One or two columns of texts out of all the forms in which people hold pairs."""
     if isinstance(texts, tuple):
         if len(texts) != 2:
@@ -113,12 +113,12 @@ class Preprocessor(keras.layers.Layer):
 
     def __call__(self, texts: Any, special_tokens: bool = False) -> Any:
         # Keras takes tensors only: lists, Series and arrays become tensors before it sees them.
-        columns = [as_text_tensor(column) for column in _columns(texts)]
+        columns = [as_text_tensor(column) for column in columns_of(texts)]
         return super().__call__(columns if len(columns) == 2 else columns[0], special_tokens=special_tokens)
 
     def rows(self, texts: Any, special_tokens: bool = False) -> tuple[Any, Any]:
         """The rows before padding: token ids and segment ids, ragged int32 (B, tokens), cut to `row_length`."""
-        segments = [self.tokenizer.tokenize(column, special_tokens=special_tokens) for column in _columns(texts)]
+        segments = [self.tokenizer.tokenize(column, special_tokens=special_tokens) for column in columns_of(texts)]
         segments = self._trimmed(segments, self.row_length - 1 - len(segments))
         vocabulary = self.tokenizer.vocabulary
         count = segments[0].nrows(out_type=tf.int32)
@@ -141,7 +141,7 @@ class Preprocessor(keras.layers.Layer):
         }
 
     def compute_output_spec(self, texts: Any, special_tokens: bool = False) -> dict[str, keras.KerasTensor]:
-        batch = _columns(texts)[0].shape[0]
+        batch = columns_of(texts)[0].shape[0]
         return {key: keras.KerasTensor((batch, self.sequence_length), dtype="int32") for key in contract.INPUT_KEYS}
 
     def get_config(self) -> dict[str, Any]:

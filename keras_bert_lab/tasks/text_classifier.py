@@ -1,0 +1,322 @@
+"""Texts in, labels out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_bert_lab import contract
+from keras_bert_lab.batches import ExampleBatches, as_dataset
+from keras_bert_lab.encoder import Encoder
+from keras_bert_lab.heads import ClassificationHead
+from keras_bert_lab.heads.kinds import check_loss, kind_of
+from keras_bert_lab.lazy import LazyModule
+from keras_bert_lab.tasks.labels import encode_labels, label_names
+from keras_bert_lab.tasks.parts import check_fit, deserialized, recompile, without_pooler
+from keras_bert_lab.tasks.text_inputs import is_dataset, is_texts, sample_weights, text_columns, tokenized
+from keras_bert_lab.text import Preprocessor
+from keras_bert_lab.training import AdamW, Progress
+
+__all__ = ["TextClassifier"]
+
+pd = LazyModule("pandas")
+
+
+@keras.saving.register_keras_serializable(package="keras_bert_lab")
+class TextClassifier(keras.Model):
+    """A Keras model that takes texts (or pairs of texts) and gives probabilities of labels.
+
+    It stays an ordinary `keras.Model`: `fit`, `evaluate` and `predict` take texts as well as batches of token ids, and
+    callbacks, `save` and `summary` work as always.
+
+    Args:
+        encoder: an Encoder; it is trained along unless `encoder.trainable = False`.
+        preprocessor: makes token ids for this encoder.
+        labels: names of the labels in the order of the outputs, or the column of labels to find them in; None for regression.
+        kind: "binary", "multi_class", "multi_label", "regression", or "auto": binary for two labels, else multi_class.
+        pooling: "cls", "mean" or "max".
+        dropout: share of the pooled vector set to 0 in training.
+
+    Call arguments:
+        inputs: string tensor (B,), a list of two such tensors, or the contract dict.
+        training: whether dropout is on.
+
+    Returns:
+        Probabilities float32: (B, 1) for binary (of the second label), (B, C) else; regression: numbers (B, 1).
+
+    Raises:
+        ValueError: a preprocessor that does not fit the encoder, or labels that do not fit the kind.
+
+    Reference: Devlin et al. 2018, section 4.1.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        preprocessor: Preprocessor,
+        labels: Any = None,
+        kind: str = "auto",
+        pooling: str = "cls",
+        dropout: float = 0.1,
+        name: str | None = "text_classifier",
+        **kwargs: Any,
+    ) -> None:
+        kwargs.setdefault("dtype", encoder.dtype_policy)
+        super().__init__(name=name, **kwargs)
+        check_fit(encoder, preprocessor)
+        if labels is None and kind != "regression":
+            raise ValueError(f"labels must name the labels, or hold the column of labels. Received: labels=None, kind={kind!r}")
+        self.labels = [] if labels is None else _in_order(labels)
+        if kind == "auto":
+            kind = "binary" if len(self.labels) == 2 else "multi_class"
+        kind_of(kind)
+        self.kind = kind
+        self.pooling = pooling
+        self.dropout = dropout
+        self.encoder = encoder
+        self.preprocessor = preprocessor
+        self.head = ClassificationHead(
+            len(self.labels) or 1,
+            kind,
+            pooling=pooling,
+            dropout=dropout,
+            initializer_range=encoder.config.initializer_range,
+            dtype=self.dtype_policy,
+            name="head",
+        )
+        self.build()
+
+    def build(self, input_shape: Any = None) -> None:
+        if not self.built:
+            self.head.build({contract.SEQUENCE_OUTPUT: (None, None, self.encoder.config.hidden_size)})
+            self.built = True
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        if not isinstance(inputs, Mapping):
+            inputs = self.preprocessor(inputs)
+        return self.head(self.encoder(inputs), padding_mask=inputs[contract.MASK])
+
+    @property
+    def trainable_variables(self) -> list[Any]:
+        variables = super().trainable_variables
+        return variables if self.pooling == "cls" else without_pooler(variables, self.encoder)
+
+    @property
+    def trainable_weights(self) -> list[Any]:
+        return self.trainable_variables
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        recompile(self, config)
+
+    def compile(self, optimizer: Any = "auto", loss: Any = "auto", metrics: Any = "auto", **kwargs: Any) -> None:
+        """Like `keras.Model.compile`; what is left out follows from the kind.
+
+        Args:
+            optimizer: "auto" = AdamW with a learning rate of 5e-5.
+            loss: "auto" = the loss of the kind; one of another kind is refused.
+            metrics: "auto" = accuracy, or the mean absolute error for regression.
+            **kwargs: as in `keras.Model.compile`.
+        """
+        chosen = kind_of(self.kind)
+        if isinstance(loss, str) and loss == "auto":
+            loss = chosen.loss()
+        else:
+            check_loss(chosen, loss)
+        super().compile(
+            optimizer=AdamW(5e-5) if isinstance(optimizer, str) and optimizer == "auto" else optimizer,
+            loss=loss,
+            metrics=chosen.metrics() if isinstance(metrics, str) and metrics == "auto" else metrics,
+            **kwargs,
+        )
+
+    def batches(
+        self,
+        texts: Any,
+        labels: Any = None,
+        batch_size: int = 32,
+        seed: int | None = None,
+        class_weight: Mapping[Any, float] | None = None,
+        sample_weight: Any = None,
+    ) -> ExampleBatches:
+        """Texts, tokenised once, as numbered batches of similar length; for `as_dataset` and own training loops.
+
+        Args:
+            texts: texts or pairs of texts.
+            labels: one for each text, by name or number; None = no targets.
+            batch_size: texts in a batch.
+            seed: shuffles; None = no shuffling.
+            class_weight: weights by label name or number.
+            sample_weight: one number for each text.
+        """
+        columns = text_columns(texts)
+        targets = weights = None
+        if labels is not None:
+            targets = encode_labels(labels, self.labels, self.kind)
+            if len(targets) != int(columns[0].shape[0]):
+                raise ValueError(f"There must be one label for each text. Received: {int(columns[0].shape[0])} texts, {len(targets)} labels")
+            weights = sample_weights(targets, self.labels, class_weight, sample_weight)
+        rows = tokenized(self.preprocessor, columns)
+        pad_id = self.preprocessor.tokenizer.vocabulary.pad_id
+        return ExampleBatches(rows, pad_id, batch_size, targets, weights, seed)
+
+    def _dataset_of(self, x: Any) -> Any:
+        """A `tf.data.Dataset` of (texts, labels) batches -> one of (token ids, targets) batches; others stay as they are."""
+        first = x.element_spec[0] if isinstance(x.element_spec, tuple) else x.element_spec
+        if isinstance(first, Mapping):
+            return x
+
+        def prepared(texts: Any, *rest: Any) -> Any:
+            inputs = self.preprocessor(texts)
+            return (inputs, *rest) if rest else inputs
+
+        return x.map(prepared)
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: list[keras.callbacks.Callback] | None = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        class_weight: Mapping[Any, float] | None = None,
+        sample_weight: Any = None,
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> Any:
+        """Train on texts and labels; on anything else exactly as `keras.Model.fit`.
+
+        Texts are tokenised once and put into batches of similar length; order and batches are a pure function of `seed`.
+
+        Args:
+            x: texts or pairs of texts (lists, Series, arrays, tensors), or a `tf.data.Dataset` of (texts, targets) batches.
+            y: labels, by name or number.
+            batch_size: texts in a batch; 32 by default.
+            validation_split: share of the texts held out, drawn with `seed`.
+            validation_data: (texts, labels).
+            class_weight: weights by label name or number.
+            sample_weight: one number for each text.
+            seed: of the order.
+            **kwargs: as in `keras.Model.fit`.
+        """
+        callbacks = list(callbacks or [])
+        if is_dataset(x):
+            x = self._dataset_of(x)
+        if not is_texts(x):
+            if is_dataset(validation_data):
+                validation_data = self._dataset_of(validation_data)
+            return super().fit(
+                x,
+                y,
+                batch_size=batch_size,
+                epochs=epochs,
+                verbose=verbose,
+                callbacks=callbacks,
+                validation_split=validation_split,
+                validation_data=validation_data,
+                class_weight=class_weight,
+                sample_weight=sample_weight,
+                **kwargs,
+            )
+        if y is None:
+            raise ValueError("fit on texts needs their labels. Received: y=None")
+        size = batch_size or 32
+        train = self.batches(x, y, size, seed, class_weight, sample_weight)
+        held_out = None
+        if validation_data is not None:
+            held_out = self.batches(*validation_data[:2], size)
+        elif validation_split:
+            train, held_out = _split(train, validation_split, seed)
+        if verbose:
+            callbacks.append(Progress(train))
+        return super().fit(
+            as_dataset(train),
+            steps_per_epoch=train.steps_per_epoch,
+            epochs=epochs,
+            verbose=0,
+            shuffle=False,  # the batches come shuffled
+            callbacks=callbacks,
+            validation_data=None if held_out is None else as_dataset(held_out, epochs=1),
+            **kwargs,
+        )
+
+    def evaluate(self, x: Any = None, y: Any = None, batch_size: int | None = None, sample_weight: Any = None, **kwargs: Any) -> Any:
+        """Loss and metrics on texts and labels; on anything else exactly as `keras.Model.evaluate`."""
+        if is_texts(x):
+            if y is None:
+                raise ValueError("evaluate on texts needs their labels. Received: y=None")
+            x, y = as_dataset(self.batches(x, y, batch_size or 64, sample_weight=sample_weight), epochs=1), None
+            batch_size = sample_weight = None
+        elif is_dataset(x):
+            x = self._dataset_of(x)
+        return super().evaluate(x, y, batch_size=batch_size, sample_weight=sample_weight, **kwargs)
+
+    def predict(self, x: Any, batch_size: int | None = None, verbose: Any = 0, **kwargs: Any) -> Any:
+        """Outputs for texts, in their order, as a NumPy array; for anything else exactly as `keras.Model.predict`."""
+        if not is_texts(x):
+            x = self._dataset_of(x) if is_dataset(x) else x
+            return super().predict(x, batch_size=batch_size, verbose=verbose, **kwargs)
+        batches = self.batches(x, batch_size=batch_size or 64)
+        found = super().predict(as_dataset(batches, epochs=1), verbose=verbose, **kwargs)
+        order = np.concatenate([batches.indices(step) for step in range(batches.steps_per_epoch)])
+        outputs = np.empty_like(found)
+        outputs[order] = found
+        return outputs
+
+    def predict_text(self, texts: Any, batch_size: int = 64) -> Any:
+        """A table with one row for each text, in their order.
+
+        Returns:
+            A pandas DataFrame: `label` (the most probable one; a list of those above 0.5 for multi_label; the number for
+            regression), `score` (its probability; the highest one for multi_label), `probabilities` (dict: label ->
+            probability).
+        """
+        outputs = self.predict(texts, batch_size=batch_size)
+        if self.kind == "regression":
+            numbers = outputs[:, 0].astype(float)
+            return pd.DataFrame({"label": numbers, "score": numbers, "probabilities": [{} for _ in numbers]})
+        if self.kind == "binary":
+            outputs = np.concatenate([1.0 - outputs, outputs], axis=1)
+        tables = [dict(zip(self.labels, map(float, row), strict=True)) for row in outputs]
+        best: list[Any] = [self.labels[place] for place in outputs.argmax(axis=1)]
+        if self.kind == "multi_label":
+            best = [[label for label, probability in table.items() if probability > 0.5] for table in tables]
+        return pd.DataFrame({"label": best, "score": outputs.max(axis=1).astype(float), "probabilities": tables})
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "dtype": self.dtype_policy,
+            "encoder": keras.saving.serialize_keras_object(self.encoder),
+            "preprocessor": keras.saving.serialize_keras_object(self.preprocessor),
+            "labels": self.labels or None,
+            "kind": self.kind,
+            "pooling": self.pooling,
+            "dropout": self.dropout,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> TextClassifier:
+        return cls(**deserialized(config))
+
+
+def _in_order(labels: Any) -> list[str]:
+    """Names given in an order of their own stay in it; a column of labels is reduced to its different names."""
+    values = list(labels)
+    if values and all(isinstance(value, str) for value in values) and len(set(values)) == len(values):
+        return values
+    return label_names(labels)
+
+
+def _split(batches: ExampleBatches, share: float, seed: int) -> tuple[ExampleBatches, ExampleBatches]:
+    count = len(batches.rows)
+    held_out = int(round(count * share))
+    if not 0 < held_out < count:
+        raise ValueError(f"validation_split must leave texts on both sides. Received: validation_split={share!r} of {count} texts")
+    order = np.random.default_rng(seed).permutation(count)
+    return batches.subset(np.sort(order[held_out:])), batches.subset(np.sort(order[:held_out]), shuffle=False)

@@ -1,0 +1,93 @@
+"""Telling texts from token batches, for the tasks that take both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from keras_bert_lab.batches import TokenRows, tokenize_rows
+from keras_bert_lab.lazy import LazyModule
+from keras_bert_lab.text import Preprocessor, as_text_tensor
+from keras_bert_lab.text.preprocessor import columns_of
+
+__all__ = ["is_dataset", "is_texts", "sample_weights", "text_columns", "tokenized"]
+
+tf = LazyModule("tensorflow")
+
+
+def is_dataset(x: Any) -> bool:
+    """Whether x is a `tf.data.Dataset`."""
+    return any(kind.__module__.startswith("tensorflow.python.data") for kind in type(x).__mro__)
+
+
+def is_texts(x: Any) -> bool:
+    """Whether x holds texts (or pairs of texts) in one of the forms that `Preprocessor` takes."""
+    if isinstance(x, Mapping) or x is None or is_dataset(x):
+        return False
+    if isinstance(x, (str, bytes)):
+        return True
+    if hasattr(x, "dtype") and not hasattr(x, "index"):  # an array or a tensor
+        return getattr(x.dtype, "kind", None) in ("U", "S", "O", "T") or "string" in str(x.dtype)
+    if isinstance(x, (list, tuple)):  # of texts, of pairs, or of two columns; a list of number arrays is Keras's own business
+        return not any(getattr(item, "ndim", 0) and not is_texts(item) for item in x)
+    return hasattr(x, "to_numpy")
+
+
+def text_columns(texts: Any) -> list[Any]:
+    """One string tensor (R,), or two of equal length for pairs.
+
+    Raises:
+        DataError: a text that is no string.
+        ValueError: pairs with columns of different length, or no text at all.
+    """
+    columns = [as_text_tensor(column) for column in columns_of(texts)]
+    counts = [int(column.shape[0]) for column in columns]
+    if len(set(counts)) > 1:
+        raise ValueError(f"Both texts of a pair must be given for each row. Received: {counts[0]} first and {counts[1]} second texts")
+    if not counts[0]:
+        raise ValueError("There must be at least one text. Received: none")
+    return columns
+
+
+def tokenized(preprocessor: Preprocessor, columns: list[Any]) -> TokenRows:
+    """Tokenise all rows once: special tokens added, long rows cut."""
+    return tokenize_rows(
+        lambda part: preprocessor.rows(part if len(part) == 2 else part[0]),
+        int(columns[0].shape[0]),
+        lambda rows: [column[rows] for column in columns],
+    )
+
+
+def sample_weights(
+    targets: np.ndarray, names: list[str], class_weight: Mapping[Any, float] | None, sample_weight: Any
+) -> np.ndarray | None:
+    """One weight for each text, float32 (R,), or None.
+
+    Args:
+        targets: encoded labels, (R,) or (R, 1).
+        names: the labels, in the order of their numbers.
+        class_weight: weights by label name or number; labels not named weigh 1.
+        sample_weight: one number for each text.
+
+    Raises:
+        ValueError: an unknown class, or another number of weights than texts.
+    """
+    weights = None
+    if sample_weight is not None:
+        weights = np.asarray(sample_weight, np.float32).reshape(-1)
+        if len(weights) != len(targets):
+            raise ValueError(f"sample_weight must hold one number for each of {len(targets)} texts. Received: {len(weights)}")
+    if class_weight is not None:
+        if targets.ndim == 2 and targets.shape[1] > 1:
+            raise ValueError("class_weight needs one label for each text. Received: several labels. Use sample_weight.")
+        by_class = np.ones(len(names), np.float32)
+        for label, weight in class_weight.items():
+            place = names.index(str(label)) if str(label) in names else label
+            if not isinstance(place, int) or not 0 <= place < len(names):
+                raise ValueError(f"class_weight must name labels among {names} or their numbers. Received: {label!r}")
+            by_class[place] = weight
+        found = by_class[targets.reshape(-1).astype(int)]
+        weights = found if weights is None else weights * found
+    return weights

@@ -1,0 +1,95 @@
+"""AdamW as BERT is trained with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from keras_bert_lab.lazy import LazyModule
+
+__all__ = ["AdamW", "has_weight_decay"]
+
+tf = LazyModule("tensorflow")
+
+_WITHOUT_DECAY = ("bias", "gamma", "beta")
+
+
+def has_weight_decay(variable: Any) -> bool:
+    """Whether BERT's recipe lets this variable decay: all but biases and the scale and shift of layer normalisation."""
+    return variable.name not in _WITHOUT_DECAY
+
+
+@keras.saving.register_keras_serializable(package="keras_bert_lab")
+class AdamW(keras.optimizers.AdamW):
+    """`keras.optimizers.AdamW` with BERT's settings: no decay of biases and norms, gradients clipped by their global norm.
+
+        m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2
+        w = w - lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + e') - lr d w,   with the bias correction that the original lacks
+
+    Args:
+        learning_rate: a number or a schedule.
+        weight_decay: d, per step and relative to the learning rate.
+        beta_1, beta_2: b1, b2.
+        epsilon: e, added to sqrt(v) (e' = e / sqrt(1 - b2^t), as in Keras).
+        global_clipnorm: longest allowed gradient, over all weights together; None = no limit.
+
+    Reference: Loshchilov and Hutter 2017, algorithm 2; settings of google-research/bert's optimization.py.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 1e-4,
+        weight_decay: float = 0.01,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-6,
+        global_clipnorm: float | None = 1.0,
+        name: str = "adamw",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            beta_1=beta_1,
+            beta_2=beta_2,
+            epsilon=epsilon,
+            global_clipnorm=global_clipnorm,
+            name=name,
+            **kwargs,
+        )
+
+    def build(self, variables: list[Any]) -> None:
+        # Keras forgets exclusions when an optimizer is saved; derived from the variables they are always there.
+        if not self.built:
+            excluded = [variable for variable in variables if not has_weight_decay(variable)]
+            if excluded:
+                self.exclude_from_weight_decay(var_list=excluded)
+        super().build(variables)
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        if keras.backend.backend() != "tensorflow" or self.amsgrad:
+            super().update_step(gradient, variable, learning_rate)
+            return
+        # One op that reads and writes every weight once, instead of ten that pass over them one after the other.
+        place = self._get_variable_index(variable)
+        dtype = variable.dtype
+        step = tf.cast(self.iterations + 1, dtype)
+        tf.raw_ops.ResourceApplyAdam(
+            var=_handle(variable),
+            m=_handle(self._momentums[place]),
+            v=_handle(self._velocities[place]),
+            beta1_power=tf.pow(tf.cast(self.beta_1, dtype), step),
+            beta2_power=tf.pow(tf.cast(self.beta_2, dtype), step),
+            lr=tf.cast(learning_rate, dtype),
+            beta1=tf.cast(self.beta_1, dtype),
+            beta2=tf.cast(self.beta_2, dtype),
+            epsilon=tf.cast(self.epsilon, dtype),
+            grad=tf.cast(tf.convert_to_tensor(gradient), dtype),
+        )
+
+
+def _handle(variable: Any) -> Any:
+    """The TensorFlow resource behind a Keras variable, or behind a TensorFlow variable that Keras handed over."""
+    value = getattr(variable, "value", variable)
+    return (value if hasattr(value, "handle") else variable).handle

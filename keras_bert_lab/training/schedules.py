@@ -1,0 +1,48 @@
+"""Learning rates over the steps of a training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+__all__ = ["LinearWarmupDecay"]
+
+
+@keras.saving.register_keras_serializable(package="keras_bert_lab")
+class LinearWarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
+    """Up in a straight line from 0 to `peak`, then down in a straight line to 0.
+
+    Args:
+        peak: highest learning rate, reached after `warmup_steps`.
+        total_steps: steps of the whole training; from there on the rate is 0.
+        warmup_steps: steps of the way up; 0 = none.
+
+    Raises:
+        ValueError: fewer total steps than warm-up steps, or a rate that is not above 0.
+
+    Reference: Devlin et al. 2018, appendix A.2.
+    """
+
+    def __init__(self, peak: float, total_steps: int, warmup_steps: int = 0) -> None:
+        super().__init__()
+        if not peak > 0:
+            raise ValueError(f"peak must be above 0. Received: peak={peak!r}")
+        if total_steps < 1 or not 0 <= warmup_steps <= total_steps:
+            raise ValueError(
+                "total_steps must be at least 1, and warmup_steps between 0 and total_steps. "
+                f"Received: total_steps={total_steps!r}, warmup_steps={warmup_steps!r}"
+            )
+        self.peak = peak
+        self.total_steps = total_steps
+        self.warmup_steps = warmup_steps
+
+    def __call__(self, step: Any) -> Any:
+        step = ops.cast(step, "float32")
+        up = (step + 1.0) / max(1, self.warmup_steps)  # step 0 already moves the weights
+        down = (self.total_steps - step) / max(1, self.total_steps - self.warmup_steps)
+        return self.peak * ops.clip(ops.minimum(up, down), 0.0, 1.0)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"peak": self.peak, "total_steps": self.total_steps, "warmup_steps": self.warmup_steps}
