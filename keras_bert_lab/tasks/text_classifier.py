@@ -39,6 +39,7 @@ class TextClassifier(keras.Model):
         kind: "binary", "multi_class", "multi_label", "regression", or "auto": binary for two labels, else multi_class.
         pooling: "cls", "mean" or "max".
         dropout: share of the pooled vector set to 0 in training.
+        pairs: whether it takes pairs of texts; None = found out by the first `fit`.
 
     Call arguments:
         inputs: string tensor (B,), a list of two such tensors, or the contract dict.
@@ -61,6 +62,7 @@ class TextClassifier(keras.Model):
         kind: str = "auto",
         pooling: str = "cls",
         dropout: float = 0.1,
+        pairs: bool | None = None,
         name: str | None = "text_classifier",
         **kwargs: Any,
     ) -> None:
@@ -76,6 +78,7 @@ class TextClassifier(keras.Model):
         self.kind = kind
         self.pooling = pooling
         self.dropout = dropout
+        self.pairs = pairs
         self.encoder = encoder
         self.preprocessor = preprocessor
         self.head = ClassificationHead(
@@ -152,6 +155,11 @@ class TextClassifier(keras.Model):
             sample_weight: one number for each text.
         """
         columns = text_columns(texts)
+        if self.pairs is not None and self.pairs != (len(columns) == 2):
+            raise ValueError(
+                f"This model was made for {'pairs of texts' if self.pairs else 'single texts'}. "
+                f"Received: {'pairs' if len(columns) == 2 else 'single texts'}"
+            )
         targets = weights = None
         if labels is not None:
             targets = encode_labels(labels, self.labels, self.kind)
@@ -226,6 +234,7 @@ class TextClassifier(keras.Model):
         if y is None:
             raise ValueError("fit on texts needs their labels. Received: y=None")
         size = batch_size or 32
+        self.pairs = len(text_columns(x)) == 2 if self.pairs is None else self.pairs
         train = self.batches(x, y, size, seed, class_weight, sample_weight)
         held_out = None
         if validation_data is not None:
@@ -298,6 +307,7 @@ class TextClassifier(keras.Model):
             "kind": self.kind,
             "pooling": self.pooling,
             "dropout": self.dropout,
+            "pairs": self.pairs,
         }
 
     @classmethod

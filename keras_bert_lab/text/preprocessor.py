@@ -111,10 +111,10 @@ class Preprocessor(keras.layers.Layer):
         }
         return trimmers[self.truncate](max_seq_length=room).trim(segments)
 
-    def __call__(self, texts: Any, special_tokens: bool = False) -> Any:
+    def __call__(self, texts: Any, *args: Any, **kwargs: Any) -> Any:
         # Keras takes tensors only: lists, Series and arrays become tensors before it sees them.
         columns = [as_text_tensor(column) for column in columns_of(texts)]
-        return super().__call__(columns if len(columns) == 2 else columns[0], special_tokens=special_tokens)
+        return super().__call__(columns if len(columns) == 2 else columns[0], *args, **kwargs)
 
     def rows(self, texts: Any, special_tokens: bool = False) -> tuple[Any, Any]:
         """The rows before padding: token ids and segment ids, ragged int32 (B, tokens), cut to `row_length`."""

@@ -1,0 +1,5 @@
+"""Stage 13: the command line."""
+
+from keras_bert_lab.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,143 @@
+"""What an exported model takes and gives, for each kind of model."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_bert_lab import contract
+from keras_bert_lab.lazy import LazyModule
+from keras_bert_lab.tasks import MaskedLanguageModel, TextClassifier
+from keras_bert_lab.text import Preprocessor
+
+__all__ = ["Endpoint", "endpoints_of"]
+
+tf = LazyModule("tensorflow")
+
+TOP_K = 5
+"""Candidates that an exported masked language model gives for each gap."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """One SavedModel to write.
+
+    Attributes:
+        name: "text" (strings in) or "tokens" (ids in).
+        function: keyword tensors -> dict of tensors.
+        inputs: names of the arguments, with a `tf.TensorSpec` each.
+    """
+
+    name: str
+    function: Callable[..., dict[str, Any]]
+    inputs: dict[str, Any]
+
+
+def _token_specs() -> dict[str, Any]:
+    return {key: tf.TensorSpec((None, None), tf.int32, name=key) for key in contract.INPUT_KEYS}
+
+
+def _text_specs(pairs: bool) -> dict[str, Any]:
+    names = ("text", "text_pair") if pairs else ("text",)
+    return {name: tf.TensorSpec((None,), tf.string, name=name) for name in names}
+
+
+def _classifier(model: TextClassifier) -> list[Endpoint]:
+    def answers(inputs: dict[str, Any]) -> dict[str, Any]:
+        outputs = model(inputs, training=False)
+        if model.kind == "regression":
+            return {"score": outputs[:, 0]}
+        if model.kind == "binary":
+            outputs = ops.concatenate([1.0 - outputs, outputs], axis=1)
+        best = ops.argmax(outputs, axis=1)
+        return {
+            "label": tf.gather(tf.constant(model.labels), best),
+            "score": ops.max(outputs, axis=1),
+            "probabilities": outputs,
+        }
+
+    def from_text(*texts: Any) -> dict[str, Any]:
+        return answers(model.preprocessor(texts if len(texts) == 2 else texts[0]))
+
+    return _text_and_tokens(from_text, answers, pairs=bool(model.pairs))
+
+
+def _masked_language_model(model: MaskedLanguageModel) -> list[Endpoint]:
+    vocabulary = model.preprocessor.tokenizer.vocabulary
+
+    def answers(inputs: dict[str, Any]) -> dict[str, Any]:
+        is_mask = tf.equal(inputs[contract.WORD_IDS], vocabulary.mask_id)
+        gaps = tf.ragged.boolean_mask(tf.broadcast_to(tf.range(tf.shape(is_mask)[1]), tf.shape(is_mask)), is_mask)
+        logits = model({**inputs, contract.MASKED_POSITIONS: gaps.to_tensor(0)}, training=False)
+        scores, best = tf.math.top_k(tf.nn.softmax(logits), k=TOP_K)
+        real = tf.sequence_mask(gaps.row_lengths())[:, :, tf.newaxis]
+        tokens = tf.gather(tf.constant(vocabulary.tokens), best)
+        return {"tokens": tf.where(real, tokens, ""), "scores": tf.where(real, scores, 0.0)}
+
+    return _text_and_tokens(lambda text: answers(model.preprocessor(text, special_tokens=True)), answers, pairs=False)
+
+
+def _text_and_tokens(from_text: Callable[..., Any], from_tokens: Callable[[Any], Any], pairs: bool) -> list[Endpoint]:
+    return [
+        Endpoint(name="text", function=from_text, inputs=_text_specs(pairs)),
+        Endpoint(
+            name="tokens",
+            function=lambda *arrays: from_tokens(dict(zip(contract.INPUT_KEYS, arrays, strict=True))),
+            inputs=_token_specs(),
+        ),
+    ]
+
+
+def _functional(model: keras.Model) -> list[Endpoint]:
+    """A model that the user composed: strings in, and, where one Preprocessor stands between, ids in."""
+    names = ["text", "text_pair"] if len(model.inputs) == 2 else ["text"]
+    strings = [tensor for tensor in model.inputs if keras.backend.standardize_dtype(tensor.dtype) == "string"]
+    if len(strings) != len(model.inputs) or len(strings) > 2:
+        received = [f"{tensor.name}: {keras.backend.standardize_dtype(tensor.dtype)}" for tensor in model.inputs]
+        raise ValueError(f"model must take one or two string inputs, to be exported with raw text. Received inputs: {received}")
+
+    def named(outputs: Any) -> dict[str, Any]:
+        if isinstance(outputs, dict):
+            return {name: ops.convert_to_tensor(value) for name, value in outputs.items()}
+        return dict(zip(model.output_names, keras.tree.flatten(outputs), strict=True))
+
+    def from_text(*texts: Any) -> dict[str, Any]:
+        columns = [ops.reshape(text, (-1, *tensor.shape[1:])) for text, tensor in zip(texts, model.inputs, strict=True)]
+        return named(model(keras.tree.pack_sequence_as(model.input, columns), training=False))
+
+    specs = {name: tf.TensorSpec((None,), tf.string, name=name) for name in names}
+    endpoints = [Endpoint(name="text", function=from_text, inputs=specs)]
+    preprocessors = [layer for layer in model.layers if isinstance(layer, Preprocessor)]
+    if len(preprocessors) == 1:
+        inner = keras.Model([preprocessors[0].output[key] for key in contract.INPUT_KEYS], model.output)
+        endpoints.append(
+            Endpoint(
+                name="tokens",
+                function=lambda *arrays: named(inner(list(arrays), training=False)),
+                inputs=_token_specs(),
+            )
+        )
+    return endpoints
+
+
+def endpoints_of(model: keras.Model) -> list[Endpoint]:
+    """What is exported of this model.
+
+    Raises:
+        TypeError: no model with text input.
+        ValueError: a composed model without string inputs.
+    """
+    if isinstance(model, TextClassifier):
+        return _classifier(model)
+    if isinstance(model, MaskedLanguageModel):
+        return _masked_language_model(model)
+    if isinstance(model, keras.Model) and getattr(model, "inputs", None):
+        return _functional(model)
+    raise TypeError(
+        "model must be a TextClassifier, a MaskedLanguageModel, or a functional keras.Model with string inputs. "
+        f"Received: {type(model).__name__}"
+    )
