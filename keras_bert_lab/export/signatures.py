@@ -111,9 +111,8 @@ def _functional(model: keras.Model) -> list[Endpoint]:
 
     specs = {name: tf.TensorSpec((None,), tf.string, name=name) for name in names}
     endpoints = [Endpoint(name="text", function=from_text, inputs=specs)]
-    preprocessors = [layer for layer in model.layers if isinstance(layer, Preprocessor)]
-    if len(preprocessors) == 1:
-        inner = keras.Model([preprocessors[0].output[key] for key in contract.INPUT_KEYS], model.output)
+    inner = _after_preprocessor(model)
+    if inner is not None:
         endpoints.append(
             Endpoint(
                 name="tokens",
@@ -122,6 +121,20 @@ def _functional(model: keras.Model) -> list[Endpoint]:
             )
         )
     return endpoints
+
+
+def _after_preprocessor(model: keras.Model) -> keras.Model | None:
+    """The part of a composed model behind its Preprocessor, from ids to outputs; None where there is no such cut."""
+    preprocessors = [layer for layer in model.layers if isinstance(layer, Preprocessor)]
+    if len(preprocessors) != 1:
+        return None
+    for node in preprocessors[0]._inbound_nodes:  # a layer that several models share was called several times
+        tensors = dict(zip(sorted(contract.INPUT_KEYS), node.output_tensors, strict=True))  # Keras flattens dicts by key
+        try:
+            return keras.Model([tensors[key] for key in contract.INPUT_KEYS], model.output)
+        except ValueError:
+            continue  # that call belongs to another model
+    return None
 
 
 def endpoints_of(model: keras.Model) -> list[Endpoint]:
