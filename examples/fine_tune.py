@@ -1,4 +1,4 @@
-"""Fine-tune a pretrained model on a table with the columns text and label: python examples/fine_tune.py my-bert.keras reviews.csv
+"""Fine-tune on a table with the columns text and label: python examples/fine_tune.py my-bert.keras reviews.csv
 
 Without arguments: a new encoder and the package's sample reviews, about half a minute on 2 cores. With --small: a few seconds.
 """

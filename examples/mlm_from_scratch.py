@@ -1,4 +1,4 @@
-"""Pretrain a small BERT on a text file, one document after a blank line: python examples/mlm_from_scratch.py corpus.txt my-bert.keras
+"""Pretrain on a text file, documents between blank lines: python examples/mlm_from_scratch.py corpus.txt my-bert.keras
 
 Without arguments: the package's sample corpus, about 2 minutes on 2 cores. With --small: a few seconds.
 """

@@ -10,22 +10,22 @@ import os
 # Without this, TensorFlow prints a page about its build at import. Warnings and errors stay; a user's own setting wins.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
 
-from keras_bert_lab._version import __version__  # noqa: E402
-from keras_bert_lab.config import EncoderConfig, MaskingConfig  # noqa: E402
-from keras_bert_lab.data import sample_data  # noqa: E402
-from keras_bert_lab.encoder import Embeddings, Encoder, EncoderBlock, FeedForward, SelfAttention  # noqa: E402
-from keras_bert_lab.errors import DataError, ExportError, KerasBertLabError, MissingPackageError  # noqa: E402
-from keras_bert_lab.evaluation import (  # noqa: E402
+from keras_bert_lab._version import __version__
+from keras_bert_lab.config import EncoderConfig, MaskingConfig
+from keras_bert_lab.data import sample_data
+from keras_bert_lab.encoder import Embeddings, Encoder, EncoderBlock, FeedForward, SelfAttention
+from keras_bert_lab.errors import DataError, ExportError, KerasBertLabError, MissingPackageError
+from keras_bert_lab.evaluation import (
     ClassificationReport,
     classification_report,
     plot_confusion_matrix,
     plot_learning_curves,
     tfidf_baseline,
 )
-from keras_bert_lab.export import ExportedModel, export_saved_model, load_exported  # noqa: E402
-from keras_bert_lab.heads import ClassificationHead, MaskedLMHead, NextSentenceHead, Pooling  # noqa: E402
-from keras_bert_lab.tasks import MaskedLanguageModel, TextClassifier  # noqa: E402
-from keras_bert_lab.text import (  # noqa: E402
+from keras_bert_lab.export import ExportedModel, export_saved_model, load_exported
+from keras_bert_lab.heads import ClassificationHead, MaskedLMHead, NextSentenceHead, Pooling
+from keras_bert_lab.tasks import MaskedLanguageModel, TextClassifier
+from keras_bert_lab.text import (
     Preprocessor,
     Vocabulary,
     WordPieceTokenizer,
@@ -34,7 +34,7 @@ from keras_bert_lab.text import (  # noqa: E402
     read_vocabulary,
     train_wordpiece,
 )
-from keras_bert_lab.training import AdamW, LinearWarmupDecay, Progress  # noqa: E402
+from keras_bert_lab.training import AdamW, LinearWarmupDecay, Progress
 
 __all__ = [
     "AdamW",

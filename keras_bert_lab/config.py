@@ -112,9 +112,7 @@ class EncoderConfig:
         if self.activation not in ACTIVATIONS:
             raise ValueError(f"activation must be one of {list(ACTIVATIONS)}. Received: activation={self.activation!r}")
         if self.pad_id >= self.vocab_size:
-            raise ValueError(
-                f"pad_id must be below vocab_size. Received: pad_id={self.pad_id}, vocab_size={self.vocab_size}"
-            )
+            raise ValueError(f"pad_id must be below vocab_size. Received: pad_id={self.pad_id}, vocab_size={self.vocab_size}")
         if not self.layer_norm_eps > 0:
             raise ValueError(f"layer_norm_eps must be above 0. Received: layer_norm_eps={self.layer_norm_eps!r}")
         if not self.initializer_range > 0:

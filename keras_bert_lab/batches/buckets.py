@@ -10,9 +10,7 @@ BOUNDARIES = (16, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 """Lengths that batches are padded to; longer rows get a multiple of 128."""
 
 
-def bucket_batches(
-    lengths: np.ndarray, batch_size: int, rng: np.random.Generator | None
-) -> list[tuple[np.ndarray, int]]:
+def bucket_batches(lengths: np.ndarray, batch_size: int, rng: np.random.Generator | None) -> list[tuple[np.ndarray, int]]:
     """Put every row into exactly one batch with rows of similar length.
 
     Args:

@@ -90,7 +90,7 @@ class MaskedBatches:
         return int(sum(self._lengths[row].sum() + 2 * len(row) for row in rows)), len(rows) * self.sequence_length
 
     def batch(self, step: int) -> tuple[Any, ...]:
-        """Batch `step`, counted over all epochs: inputs, the masked tokens' ids (B, P), and their weights (B, P), 0 = filler."""
+        """Batch `step`, counted over all epochs: inputs, ids of the masked tokens (B, P), their weights (B, P), 0 = filler."""
         rows = self._rows_of(step)
         shape = (len(rows), self.sequence_length)
         ids = np.full(shape, self.vocabulary.pad_id, np.int32)

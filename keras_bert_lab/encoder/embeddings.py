@@ -94,7 +94,6 @@ class Embeddings(keras.layers.Layer):
         self.norm.build((None, None, width))
         if self.projection is not None:
             self.projection.build((None, width))
-        self.built = True
 
     def summands(self, word_ids: Any, type_ids: Any = None, positions: Any = None) -> dict[str, Any]:
         """The three embeddings before they are added: "token" (B, S, E), "position" (1 or B, S, E), "segment" (B, S, E).
@@ -103,7 +102,7 @@ class Embeddings(keras.layers.Layer):
         """
         if word_ids.shape[1] is not None and word_ids.shape[1] > self.max_positions:
             raise ValueError(
-                f"A sequence must have at most max_positions={self.max_positions} tokens. Received: {word_ids.shape[1]} tokens. "
+                f"A sequence must have at most max_positions={self.max_positions} tokens. Received: {word_ids.shape[1]}. "
                 "Shorten the texts (Preprocessor(sequence_length=...)) or configure the encoder with more positions."
             )
         if positions is None:

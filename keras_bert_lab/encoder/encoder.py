@@ -143,7 +143,6 @@ class Encoder(keras.Model):
             self.final_norm.build((None, None, hidden_size))
         if self.pooler is not None:
             self.pooler.build((None, hidden_size))
-        self.built = True
 
     @property
     def embedding_table(self) -> Any:
@@ -218,7 +217,7 @@ class Encoder(keras.Model):
         width = self.config.hidden_size
         if length is not None and length > self.config.max_positions:
             raise ValueError(
-                f"A sequence must have at most max_positions={self.config.max_positions} tokens. Received: {length} tokens. "
+                f"A sequence must have at most max_positions={self.config.max_positions} tokens. Received: {length}. "
                 "Shorten the texts (Preprocessor(sequence_length=...)) or configure the encoder with more positions."
             )
         starts = inputs.get(contract.EXAMPLE_STARTS)

@@ -76,7 +76,6 @@ class EncoderBlock(keras.layers.Layer):
         build_feed_forward(self.feed_forward, hidden_size)
         self.attention_norm.build((None, None, hidden_size))
         self.output_norm.build((None, None, hidden_size))
-        self.built = True
 
     def attention_input(self, states: Any) -> Any:
         """What the attention layer sees of the block's input, (B, S, H)."""

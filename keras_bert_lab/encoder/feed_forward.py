@@ -67,7 +67,6 @@ class FeedForward(keras.layers.Layer):
             name="output_dense",
         )
         self.output_dense.build((None, self.intermediate_size))
-        self.built = True
 
     def call(self, states: Any) -> Any:
         return kernels.dense(self.output_dense, kernels.dense(self.intermediate, states))

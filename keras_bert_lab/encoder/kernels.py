@@ -5,7 +5,8 @@ the bias is then added in the form that oneDNN fuses with the product and the ac
 instead of B small ones. The reshape costs nothing. Weights live in ordinary Keras layers, so that LoRA, quantisation and
 weight decay rules of Keras apply to them.
 
-Shapes: B batch, S sequence of the query, R sequence of the value (self-attention: R = S), T = B * S, H hidden, N heads, D head width.
+Shapes: B batch, S sequence of the query, R sequence of the value (self-attention: R = S), T = B * S, H hidden, N heads,
+D head width.
 """
 
 from __future__ import annotations
@@ -17,7 +18,17 @@ from keras import ops
 
 from keras_bert_lab.lazy import LazyModule
 
-__all__ = ["ACTIVATIONS", "add_and_norm", "attend", "attention_mix", "attention_scores", "dense", "mask_bias", "merge_heads", "split_heads"]
+__all__ = [
+    "ACTIVATIONS",
+    "add_and_norm",
+    "attend",
+    "attention_mix",
+    "attention_scores",
+    "dense",
+    "mask_bias",
+    "merge_heads",
+    "split_heads",
+]
 
 tf = LazyModule("tensorflow")
 

@@ -75,7 +75,6 @@ class SelfAttention(keras.layers.Layer):
             name="output_dense",
         )
         self.output_dense.build((None, self.num_heads * self.key_dim))
-        self.built = True
 
     def _project(self, query: Any, value: Any) -> tuple[Any, Any, Any]:
         """(B, S, H), (B, R, H) -> query (B, N, S, D), key (B, N, R, D), value (B, N, R, D)."""

@@ -48,7 +48,8 @@ class ClassificationReport:
         low, high = self.interval
         width = max(8, *(len(label) for label in self.labels)) + 2
         lines = [
-            f"accuracy  {self.accuracy:.3f}  (95 % interval {low:.3f} to {high:.3f}; always the commonest label: {self.majority:.3f})",
+            f"accuracy  {self.accuracy:.3f}  "
+            f"(95 % interval {low:.3f} to {high:.3f}; always the commonest label: {self.majority:.3f})",
             f"macro F1  {self.macro_f1:.3f}  ("
             + ", ".join(f"{label} {value:.3f}" for label, value in zip(self.labels, self.f1, strict=True))
             + ")",

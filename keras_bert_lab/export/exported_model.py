@@ -68,7 +68,9 @@ class ExportedModel:
         labels = self.description["labels"]
         answers = self(texts)
         if "label" not in answers:
-            raise ExportError(f"predict_text needs a classifier. {self.folder} answers {sorted(answers)}. Call the model instead.")
+            raise ExportError(
+                f"predict_text needs a classifier. {self.folder} answers {sorted(answers)}. Call the model instead."
+            )
         tables = [dict(zip(labels, map(float, row), strict=True)) for row in answers["probabilities"]]
         best: Any = answers["label"]
         if self.description["kind"] == "multi_label":

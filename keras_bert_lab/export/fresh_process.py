@@ -22,9 +22,11 @@ if needs_text_ops == "yes":
     import tensorflow_text
 serve = tf.saved_model.load(folder).signatures["serving_default"]
 with np.load(given) as arrays:
-    answers = serve(**{name: tf.constant(arrays[name].tolist() if arrays[name].dtype.kind in "SU" else arrays[name]) for name in arrays.files})
+    inputs = {name: arrays[name].tolist() if arrays[name].dtype.kind == "S" else arrays[name] for name in arrays.files}
+answers = serve(**{name: tf.constant(value) for name, value in inputs.items()})
 assert needs_text_ops == "yes" or "tensorflow_text" not in sys.modules
-np.savez(found, **{name: value.numpy().astype(bytes) if value.dtype == tf.string else value.numpy() for name, value in answers.items()})
+arrays = {name: value.numpy() for name, value in answers.items()}
+np.savez(found, **{name: array.astype(bytes) if array.dtype.kind == "O" else array for name, array in arrays.items()})
 """
 
 

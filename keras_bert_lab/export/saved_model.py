@@ -6,7 +6,6 @@ import json
 import pathlib
 import shutil
 import tempfile
-from typing import Any
 
 import keras
 import numpy as np
@@ -15,7 +14,7 @@ from keras_bert_lab.errors import ExportError
 from keras_bert_lab.export.fresh_process import answers_of_fresh_process
 from keras_bert_lab.export.signatures import Endpoint, endpoints_of
 from keras_bert_lab.lazy import LazyModule
-from keras_bert_lab.tasks import MaskedLanguageModel, TextClassifier
+from keras_bert_lab.tasks import MaskedLanguageModel
 
 __all__ = ["DESCRIPTION", "export_saved_model", "next_version"]
 
@@ -86,7 +85,9 @@ def _check(endpoint: Endpoint, model: keras.Model, folder: pathlib.Path) -> None
             continue  # names of labels and tokens follow from the numbers
         difference = float(np.max(np.abs(value.astype(np.float64) - found[name]), initial=0.0))
         if not difference <= tolerance:
-            raise ExportError(f"The exported model's {name!r} differs from the original's by {difference:.2g} (at most {tolerance:.0e})")
+            raise ExportError(
+                f"The exported model's {name!r} differs from the original's by {difference:.2g} (at most {tolerance:.0e})"
+            )
 
 
 def export_saved_model(model: keras.Model, path: str | pathlib.Path) -> pathlib.Path:
@@ -125,5 +126,3 @@ def export_saved_model(model: keras.Model, path: str | pathlib.Path) -> pathlib.
             folders[endpoint.name].mkdir(parents=True, exist_ok=True)
             shutil.move(pathlib.Path(scratch, endpoint.name), folders[endpoint.name] / str(version))
     return path / str(version)
-
-

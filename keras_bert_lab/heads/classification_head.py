@@ -79,7 +79,6 @@ class ClassificationHead(keras.layers.Layer):
     def build(self, input_shape: Any, *_: Any) -> None:
         if not self.built:
             self.classes.build((None, input_shape[contract.SEQUENCE_OUTPUT][-1]))
-            self.built = True
 
     def logits(self, hidden: dict[str, Any], padding_mask: Any = None, training: bool | None = None) -> Any:
         """The scores before the activation, float32 (B, 1) or (B, C)."""

@@ -7,8 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_bert_lab.encoder import Encoder
-from keras_bert_lab.encoder import kernels
+from keras_bert_lab.encoder import Encoder, kernels
 
 __all__ = ["MaskedLMHead"]
 
@@ -63,7 +62,6 @@ class MaskedLMHead(keras.layers.Layer):
         self.transform.build((None, config.hidden_size))
         self.norm.build((None, self.transform.units))
         self.bias = self.add_weight(shape=(config.vocab_size,), initializer="zeros", name="bias")
-        self.built = True
 
     def call(self, sequence_output: Any, positions: Any) -> Any:
         batch, count = ops.shape(positions)

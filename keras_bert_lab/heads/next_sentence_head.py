@@ -39,7 +39,6 @@ class NextSentenceHead(keras.layers.Layer):
     def build(self, input_shape: Any) -> None:
         if not self.built:
             self.classes.build((None, input_shape[-1]))
-            self.built = True
 
     def call(self, pooled_output: Any) -> Any:
         return self.classes(pooled_output)

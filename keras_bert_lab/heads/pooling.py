@@ -44,7 +44,10 @@ class Pooling(keras.layers.Layer):
         if self.mode == "cls":
             return hidden[contract.POOLED_OUTPUT]
         if padding_mask is None:
-            raise ValueError(f"Pooling(mode={self.mode!r}) needs the padding mask. Received: padding_mask=None. Pass padding_mask=inputs['input_mask']")
+            raise ValueError(
+                f"Pooling(mode={self.mode!r}) needs the padding mask. Received: padding_mask=None. "
+                "Pass padding_mask=inputs['input_mask']"
+            )
         states = hidden[contract.SEQUENCE_OUTPUT]
         seen = ops.expand_dims(ops.cast(padding_mask, "float32"), 2)  # (B, S) -> (B, S, 1)
         count = ops.sum(seen, axis=1)  # (B, 1)

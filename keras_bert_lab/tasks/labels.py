@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ def _as_list(values: Any) -> list[Any]:
 
 
 def _is_missing(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and value != value) or type(value).__name__ == "NAType"
+    return value is None or (isinstance(value, float) and math.isnan(value)) or type(value).__name__ == "NAType"
 
 
 def label_names(labels: Any) -> list[str]:
@@ -43,7 +44,9 @@ def label_names(labels: Any) -> list[str]:
         values = [name for value in values for name in value]
     missing = [row for row, value in enumerate(values) if _is_missing(value)]
     if missing:
-        raise DataError(f"Every text needs a label. Received {len(missing)} missing, first in rows {missing[:5]}. Drop these rows.")
+        raise DataError(
+            f"Every text needs a label. Received {len(missing)} missing, first in rows {missing[:5]}. Drop these rows."
+        )
     if not values:
         raise DataError("labels must name at least one label. Received: none")
     try:

@@ -62,7 +62,7 @@ class MaskedLanguageModel(keras.Model):
         self.encoder = encoder
         self.preprocessor = preprocessor
         self.head = MaskedLMHead(encoder, name="head")
-        self.built = True
+        self.build()
 
     def build(self, input_shape: Any = None) -> None:
         """Nothing to do: the parts are built when they are made."""
@@ -148,7 +148,9 @@ class MaskedLanguageModel(keras.Model):
         longest = self.encoder.config.max_positions
         length = sequence_length or min(_DEFAULT_LENGTH, self.preprocessor.row_length)
         if not 3 <= length <= longest:
-            raise ValueError(f"sequence_length must be between 3 and max_positions={longest}. Received: sequence_length={length!r}")
+            raise ValueError(
+                f"sequence_length must be between 3 and max_positions={longest}. Received: sequence_length={length!r}"
+            )
         (column,) = text_columns(texts)
         tokenize = self.preprocessor.tokenizer.tokenize
         rows = tokenize_rows(lambda part: (tokenize(part),) * 2, int(column.shape[0]), lambda rows: column[rows])
@@ -172,13 +174,15 @@ class MaskedLanguageModel(keras.Model):
 
         Args:
             x: texts or documents.
+            y: not used with texts.
             batch_size: rows in a batch; 32 by default.
+            epochs, verbose, callbacks: as in `keras.Model.fit`; with `verbose` a `Progress` bar is shown.
             validation_data: texts that are masked the same way in each validation.
             sequence_length, masking, seed: as in `batches`.
             **kwargs: as in `keras.Model.fit`.
         """
         callbacks = list(callbacks or [])
-        settings = {"sequence_length": sequence_length, "masking": masking, "seed": seed}
+        settings: dict[str, Any] = {"sequence_length": sequence_length, "masking": masking, "seed": seed}
         if is_texts(validation_data):
             held_out = self.batches(validation_data, batch_size or 32, **settings)
             validation_data = as_dataset(held_out, epochs=1)

@@ -27,7 +27,7 @@ def check_fit(encoder: Encoder, preprocessor: Preprocessor) -> None:
     if size > encoder.config.vocab_size:
         raise ValueError(
             "The encoder's vocab_size must cover the tokenizer's vocabulary. "
-            f"Received: vocab_size={encoder.config.vocab_size}, {size} tokens. Use the vocabulary that the encoder was made for."
+            f"Received: vocab_size={encoder.config.vocab_size}, {size} tokens. Use the encoder's own vocabulary."
         )
     if preprocessor.row_length > encoder.config.max_positions:
         raise ValueError(

@@ -95,7 +95,6 @@ class TextClassifier(keras.Model):
     def build(self, input_shape: Any = None) -> None:
         if not self.built:
             self.head.build({contract.SEQUENCE_OUTPUT: (None, None, self.encoder.config.hidden_size)})
-            self.built = True
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         if not isinstance(inputs, Mapping):
@@ -164,7 +163,9 @@ class TextClassifier(keras.Model):
         if labels is not None:
             targets = encode_labels(labels, self.labels, self.kind)
             if len(targets) != int(columns[0].shape[0]):
-                raise ValueError(f"There must be one label for each text. Received: {int(columns[0].shape[0])} texts, {len(targets)} labels")
+                raise ValueError(
+                    f"There must be one label for each text. Received: {int(columns[0].shape[0])} texts, {len(targets)} labels"
+                )
             weights = sample_weights(targets, self.labels, class_weight, sample_weight)
         rows = tokenized(self.preprocessor, columns)
         pad_id = self.preprocessor.tokenizer.vocabulary.pad_id
@@ -205,6 +206,7 @@ class TextClassifier(keras.Model):
             x: texts or pairs of texts (lists, Series, arrays, tensors), or a `tf.data.Dataset` of (texts, targets) batches.
             y: labels, by name or number.
             batch_size: texts in a batch; 32 by default.
+            epochs, verbose, callbacks: as in `keras.Model.fit`; with `verbose` a `Progress` bar is shown.
             validation_split: share of the texts held out, drawn with `seed`.
             validation_data: (texts, labels).
             class_weight: weights by label name or number.
@@ -238,7 +240,7 @@ class TextClassifier(keras.Model):
         train = self.batches(x, y, size, seed, class_weight, sample_weight)
         held_out = None
         if validation_data is not None:
-            held_out = self.batches(*validation_data[:2], size)
+            held_out = self.batches(validation_data[0], validation_data[1], size)
         elif validation_split:
             train, held_out = _split(train, validation_split, seed)
         if verbose:
@@ -254,7 +256,9 @@ class TextClassifier(keras.Model):
             **kwargs,
         )
 
-    def evaluate(self, x: Any = None, y: Any = None, batch_size: int | None = None, sample_weight: Any = None, **kwargs: Any) -> Any:
+    def evaluate(
+        self, x: Any = None, y: Any = None, batch_size: int | None = None, sample_weight: Any = None, **kwargs: Any
+    ) -> Any:
         """Loss and metrics on texts and labels; on anything else exactly as `keras.Model.evaluate`."""
         if is_texts(x):
             if y is None:
@@ -325,8 +329,10 @@ def _in_order(labels: Any) -> list[str]:
 
 def _split(batches: ExampleBatches, share: float, seed: int) -> tuple[ExampleBatches, ExampleBatches]:
     count = len(batches.rows)
-    held_out = int(round(count * share))
+    held_out = round(count * share)
     if not 0 < held_out < count:
-        raise ValueError(f"validation_split must leave texts on both sides. Received: validation_split={share!r} of {count} texts")
+        raise ValueError(
+            f"validation_split must leave texts on both sides. Received: validation_split={share!r} of {count} texts"
+        )
     order = np.random.default_rng(seed).permutation(count)
     return batches.subset(np.sort(order[held_out:])), batches.subset(np.sort(order[:held_out]), shuffle=False)

@@ -45,7 +45,9 @@ def text_columns(texts: Any) -> list[Any]:
     columns = [as_text_tensor(column) for column in columns_of(texts)]
     counts = [int(column.shape[0]) for column in columns]
     if len(set(counts)) > 1:
-        raise ValueError(f"Both texts of a pair must be given for each row. Received: {counts[0]} first and {counts[1]} second texts")
+        raise ValueError(
+            f"Both texts of a pair must be given for each row. Received: {counts[0]} first and {counts[1]} second texts"
+        )
     if not counts[0]:
         raise ValueError("There must be at least one text. Received: none")
     return columns

@@ -22,6 +22,10 @@ def _refuse(texts: list[Any], wrong: list[int], rule: str, cure: str) -> None:
     raise DataError(f"{rule} Received {len(wrong)} other(s) among {len(texts)} texts: {shown}{more}. {cure}")
 
 
+def _is_broken(text: str) -> bool:
+    return text != text.encode(errors="ignore").decode()
+
+
 def _encoded(texts: list[Any]) -> list[bytes]:
     wrong = [row for row, text in enumerate(texts) if not isinstance(text, (str, bytes))]
     if wrong:
@@ -29,7 +33,7 @@ def _encoded(texts: list[Any]) -> list[bytes]:
     try:
         return [text.encode() if isinstance(text, str) else text for text in texts]
     except UnicodeEncodeError:
-        wrong = [row for row, text in enumerate(texts) if isinstance(text, str) and text != text.encode(errors="ignore").decode()]
+        wrong = [row for row, text in enumerate(texts) if isinstance(text, str) and _is_broken(text)]
         _refuse(
             texts,
             wrong,

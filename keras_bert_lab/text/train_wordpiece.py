@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import collections
-import gzip
 import pathlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from keras_bert_lab.data.text_files import open_text
 from keras_bert_lab.errors import DataError
 from keras_bert_lab.lazy import LazyModule
 from keras_bert_lab.text.vocabulary import SPECIAL_TOKENS
@@ -24,8 +24,7 @@ def _texts(source: Any) -> Iterator[str]:
         source = [source]
     for item in source:
         if isinstance(item, pathlib.Path):
-            opened = gzip.open(item, "rt", encoding="utf-8") if item.suffix == ".gz" else item.open(encoding="utf-8")
-            with opened as lines:
+            with open_text(item) as lines:
                 yield from lines
         elif isinstance(item, str):
             yield item

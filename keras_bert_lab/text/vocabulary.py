@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from keras_bert_lab.data.text_files import open_text
 from keras_bert_lab.errors import DataError
 
 __all__ = ["SPECIAL_TOKENS", "Vocabulary", "read_vocabulary"]
@@ -94,9 +94,8 @@ def read_vocabulary(path: str | pathlib.Path) -> list[str]:
     path = pathlib.Path(path)
     if not path.is_file():
         raise DataError(f"There is no vocabulary file {path}.")
-    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
     try:
-        with opened as lines:
+        with open_text(path) as lines:
             # Only the line end is cut: some released vocabularies hold tokens that other white space would hide.
             tokens = [line.rstrip("\r\n") for line in lines]
     except UnicodeDecodeError as error:
