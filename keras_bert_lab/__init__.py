@@ -5,11 +5,6 @@
 Importing the package registers its layers, heads and tasks with Keras, so that `.keras` files that hold them load.
 """
 
-import os
-
-# Without this, TensorFlow prints a page about its build at import. Warnings and errors stay; a user's own setting wins.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
-
 from keras_bert_lab._version import __version__
 from keras_bert_lab.config import EncoderConfig, MaskingConfig
 from keras_bert_lab.data import sample_data

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
+import inspect
 import sys
 from collections.abc import Sequence
 
+import docstring_parser
 import jsonargparse
 
 import keras_bert_lab
@@ -19,8 +22,12 @@ _DESCRIPTION = """Build, pretrain, fine-tune and export BERT in Keras 3.
 
 examples:
   keras-bert-lab quickstart
-  keras-bert-lab quickstart --output /tmp/first-try --seed 1 --small true
+  keras-bert-lab quickstart --output /tmp/first-try --seed 1 --small
 """
+
+
+class _HelpFormatter(argparse.RawDescriptionHelpFormatter, jsonargparse.DefaultHelpFormatter):
+    """Keeps the lines of the examples."""
 
 
 def _parser() -> jsonargparse.ArgumentParser:
@@ -28,12 +35,21 @@ def _parser() -> jsonargparse.ArgumentParser:
         prog="keras-bert-lab",
         description=_DESCRIPTION,
         version=keras_bert_lab.__version__,
-        formatter_class=jsonargparse.DefaultHelpFormatter,
+        formatter_class=_HelpFormatter,
     )
     commands = parser.add_subcommands(required=True, dest="command")
     for name, function in _COMMANDS.items():
         command = jsonargparse.ArgumentParser(description=(function.__doc__ or "").split("\n")[0])
-        command.add_function_arguments(function)
+        switches = [each for each in inspect.signature(function).parameters.values() if isinstance(each.default, bool)]
+        command.add_function_arguments(function, skip={switch.name for switch in switches})
+        described = {each.arg_name: each.description for each in docstring_parser.parse(function.__doc__ or "").params}
+        for switch in switches:  # so that a plain --small does it
+            command.add_argument(
+                f"--{switch.name}",
+                action=jsonargparse.ActionYesNo(no_prefix="no-"),
+                default=switch.default,
+                help=described.get(switch.name, ""),
+            )
         commands.add_subcommand(name, command, help=command.description)
     return parser
 

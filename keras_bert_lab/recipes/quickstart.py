@@ -45,8 +45,8 @@ class QuickstartSettings:
     hidden_size: int = 128
     num_layers: int = 2
     max_length: int = 128
-    pretraining_epochs: int = 20
-    pretraining_rate: float = 2e-3
+    pretraining_epochs: int = 12
+    pretraining_rate: float = 5e-4
     pretraining_batch_size: int = 16
     fine_tuning_epochs: int = 8
     fine_tuning_rate: float = 1e-3
@@ -208,6 +208,7 @@ Use it from Python:
     import keras_bert_lab as kbl
 
     model = kbl.load_exported("{version}")
-    table = model.predict_text(["a beautiful film", "a waste of time"])
+    texts = ["a beautiful film", "a waste of time"]
+    table = model.predict_text(texts)
     print(table)
 """)
