@@ -5,7 +5,7 @@
 Importing the package registers its layers, heads and tasks with Keras, so that `.keras` files that hold them load.
 """
 
-from keras_bert_lab._version import __version__
+from keras_bert_lab._version import __version__  # noqa: F401
 from keras_bert_lab.config import EncoderConfig, MaskingConfig
 from keras_bert_lab.data import sample_data
 from keras_bert_lab.encoder import Embeddings, Encoder, EncoderBlock, FeedForward, SelfAttention

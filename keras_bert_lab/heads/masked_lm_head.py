@@ -67,7 +67,7 @@ class MaskedLMHead(keras.layers.Layer):
         batch, count = ops.shape(positions)
         _, length, width = ops.shape(sequence_output)
         # Row r of the batch starts at r * S in the flat states: one gather instead of B.
-        flat = ops.reshape(positions + ops.expand_dims(ops.arange(batch, dtype="int32") * length, 1), (-1,))
+        flat = ops.reshape(ops.cast(positions, "int32") + ops.expand_dims(ops.arange(batch, dtype="int32") * length, 1), (-1,))
         states = ops.take(ops.reshape(sequence_output, (-1, width)), flat, axis=0)  # (B, S, H) -> (B * P, H)
         states = self.norm(self.transform(states))
         table = ops.cast(ops.convert_to_tensor(self._encoder.embedding_table), states.dtype)

@@ -15,7 +15,7 @@ from keras_bert_lab.encoder import Encoder
 from keras_bert_lab.errors import DataError
 from keras_bert_lab.heads import MaskedLMHead
 from keras_bert_lab.lazy import LazyModule
-from keras_bert_lab.tasks.parts import check_fit, deserialized, recompile, without_pooler
+from keras_bert_lab.tasks.parts import check_fit, deserialized, not_trained, recompile, refuse_settings, trained
 from keras_bert_lab.tasks.text_inputs import is_texts, text_columns
 from keras_bert_lab.text import Preprocessor
 from keras_bert_lab.training import AdamW, Progress
@@ -78,11 +78,19 @@ class MaskedLanguageModel(keras.Model):
 
     @property
     def trainable_variables(self) -> list[Any]:
-        return without_pooler(super().trainable_variables, self.encoder)
+        return trained(super().trainable_variables, self.encoder, uses_pooler=False)
+
+    @property
+    def non_trainable_variables(self) -> list[Any]:
+        return not_trained(self.variables, self.trainable_variables)
 
     @property
     def trainable_weights(self) -> list[Any]:
         return self.trainable_variables
+
+    @property
+    def non_trainable_weights(self) -> list[Any]:
+        return not_trained(self.weights, self.trainable_variables)
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         recompile(self, config)
@@ -187,10 +195,12 @@ class MaskedLanguageModel(keras.Model):
             held_out = self.batches(validation_data, batch_size or 32, **settings)
             validation_data = as_dataset(held_out, epochs=1)
         if is_texts(x):
+            refuse_settings(kwargs)
             train = self.batches(x, batch_size or 32, **settings)
             if verbose:
                 callbacks.append(Progress(train, "pretraining"))
-            x, y, batch_size, verbose = as_dataset(train), None, None, 0
+            x = as_dataset(train, first_step=kwargs.get("initial_epoch", 0) * train.steps_per_epoch)
+            y, batch_size, verbose = None, None, 0
             kwargs |= {"steps_per_epoch": train.steps_per_epoch, "shuffle": False}  # the batches come shuffled
         return super().fit(
             x,

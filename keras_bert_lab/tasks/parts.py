@@ -9,7 +9,7 @@ import keras
 from keras_bert_lab.encoder import Encoder
 from keras_bert_lab.text import Preprocessor
 
-__all__ = ["check_fit", "deserialized", "recompile", "without_pooler"]
+__all__ = ["check_fit", "deserialized", "not_trained", "recompile", "refuse_settings", "trained"]
 
 
 def check_fit(encoder: Encoder, preprocessor: Preprocessor) -> None:
@@ -47,10 +47,34 @@ def deserialized(config: dict[str, Any]) -> dict[str, Any]:
     return config
 
 
-def without_pooler(variables: list[Any], encoder: Encoder) -> list[Any]:
-    """The variables that a task trains which does not use the encoder's pooler: it would get no gradient, only a warning."""
-    unused = set() if encoder.pooler is None else {id(variable) for variable in encoder.pooler.variables}
-    return [variable for variable in variables if id(variable) not in unused]
+def trained(variables: list[Any], encoder: Encoder, uses_pooler: bool) -> list[Any]:
+    """Those of a task's trainable variables that it trains.
+
+    A task that does not use the encoder's pooler does not train it: it would get no gradient, only a warning.
+    """
+    unused = [] if uses_pooler or encoder.pooler is None else encoder.pooler.variables
+    left_out = {id(variable) for variable in unused}
+    return [variable for variable in variables if id(variable) not in left_out]
+
+
+def not_trained(variables: list[Any], chosen: list[Any]) -> list[Any]:
+    """Those of a task's variables that are not among the trained ones."""
+    known = {id(variable) for variable in chosen}
+    return [variable for variable in variables if id(variable) not in known]
+
+
+def refuse_settings(settings: dict[str, Any]) -> None:
+    """Refuse settings of `keras.Model.fit` that follow from the texts and their batches.
+
+    Raises:
+        ValueError: one of them was given.
+    """
+    for name in ("shuffle", "steps_per_epoch"):
+        if name in settings:
+            raise ValueError(
+                f"{name} follows from the texts, batch_size and seed. Received: {name}={settings[name]!r}. "
+                "Leave it out, or fit on batches of your own."
+            )
 
 
 def recompile(model: keras.Model, config: dict[str, Any] | None) -> None:

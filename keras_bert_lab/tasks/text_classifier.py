@@ -15,7 +15,7 @@ from keras_bert_lab.heads import ClassificationHead
 from keras_bert_lab.heads.kinds import check_loss, kind_of
 from keras_bert_lab.lazy import LazyModule
 from keras_bert_lab.tasks.labels import encode_labels, label_names
-from keras_bert_lab.tasks.parts import check_fit, deserialized, recompile, without_pooler
+from keras_bert_lab.tasks.parts import check_fit, deserialized, not_trained, recompile, refuse_settings, trained
 from keras_bert_lab.tasks.text_inputs import is_dataset, is_texts, sample_weights, text_columns, tokenized
 from keras_bert_lab.text import Preprocessor
 from keras_bert_lab.training import AdamW, Progress
@@ -103,12 +103,19 @@ class TextClassifier(keras.Model):
 
     @property
     def trainable_variables(self) -> list[Any]:
-        variables = super().trainable_variables
-        return variables if self.pooling == "cls" else without_pooler(variables, self.encoder)
+        return trained(super().trainable_variables, self.encoder, uses_pooler=self.pooling == "cls")
+
+    @property
+    def non_trainable_variables(self) -> list[Any]:
+        return not_trained(self.variables, self.trainable_variables)
 
     @property
     def trainable_weights(self) -> list[Any]:
         return self.trainable_variables
+
+    @property
+    def non_trainable_weights(self) -> list[Any]:
+        return not_trained(self.weights, self.trainable_variables)
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         recompile(self, config)
@@ -208,7 +215,7 @@ class TextClassifier(keras.Model):
             batch_size: texts in a batch; 32 by default.
             epochs, verbose, callbacks: as in `keras.Model.fit`; with `verbose` a `Progress` bar is shown.
             validation_split: share of the texts held out, drawn with `seed`.
-            validation_data: (texts, labels).
+            validation_data: (texts, labels) or (texts, labels, weights), or a `tf.data.Dataset`.
             class_weight: weights by label name or number.
             sample_weight: one number for each text.
             seed: of the order.
@@ -235,24 +242,29 @@ class TextClassifier(keras.Model):
             )
         if y is None:
             raise ValueError("fit on texts needs their labels. Received: y=None")
+        refuse_settings(kwargs)
         size = batch_size or 32
         self.pairs = len(text_columns(x)) == 2 if self.pairs is None else self.pairs
         train = self.batches(x, y, size, seed, class_weight, sample_weight)
-        held_out = None
-        if validation_data is not None:
-            held_out = self.batches(validation_data[0], validation_data[1], size)
+        if is_dataset(validation_data):
+            validation_data = self._dataset_of(validation_data)
+        elif validation_data is not None:
+            texts, targets, *weights = validation_data
+            held_out = self.batches(texts, targets, size, sample_weight=weights[0] if weights else None)
+            validation_data = as_dataset(held_out, epochs=1)
         elif validation_split:
             train, held_out = _split(train, validation_split, seed)
+            validation_data = as_dataset(held_out, epochs=1)
         if verbose:
             callbacks.append(Progress(train))
         return super().fit(
-            as_dataset(train),
+            as_dataset(train, first_step=kwargs.get("initial_epoch", 0) * train.steps_per_epoch),
             steps_per_epoch=train.steps_per_epoch,
             epochs=epochs,
             verbose=0,
             shuffle=False,  # the batches come shuffled
             callbacks=callbacks,
-            validation_data=None if held_out is None else as_dataset(held_out, epochs=1),
+            validation_data=validation_data,
             **kwargs,
         )
 

@@ -31,12 +31,13 @@ class Progress(keras.callbacks.Callback):
         self.batches = batches
         self.label = label
         self._bar: Any = None
-        self._step = 0
+        self._first_step = self._counted = 0
         self._real = self._slots = 0
         self._seconds = self._began = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._step = epoch * self.batches.steps_per_epoch
+        self._first_step = epoch * self.batches.steps_per_epoch
+        self._counted = 0
         self._real = self._slots = 0
         self._seconds = 0.0
         epochs = (self.params or {}).get("epochs", epoch + 1)
@@ -55,11 +56,12 @@ class Progress(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         self._seconds += time.perf_counter() - self._began
-        real, slots = self.batches.counts(self._step)
-        self._step += 1
-        self._real += real
-        self._slots += slots
-        self._bar.update(1)
+        while self._counted <= batch:  # one call may stand for several batches (steps_per_execution)
+            real, slots = self.batches.counts(self._first_step + self._counted)
+            self._counted += 1
+            self._real += real
+            self._slots += slots
+            self._bar.update(1)
         if logs:
             self._bar.set_postfix_str(self._summary(logs), refresh=False)
 
