@@ -50,9 +50,8 @@ def main() -> None:
         for name, seconds in rounds.items()
     ]
     for row in rows:
-        print(
-            f"{row['command']:24} {row['seconds']['median']:6.2f} s   {row['ratio_to_import_keras']['median']:5.2f}x import keras"
-        )
+        ratio = row["ratio_to_import_keras"]["median"]
+        print(f"{row['command']:24} {row['seconds']['median']:6.2f} s   {ratio:5.2f}x import keras")
     report = {
         "command": "python -m benchmarks.start_up",
         "machine": machine(),

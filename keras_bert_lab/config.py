@@ -113,10 +113,10 @@ class EncoderConfig:
             raise ValueError(f"activation must be one of {list(ACTIVATIONS)}. Received: activation={self.activation!r}")
         if self.pad_id >= self.vocab_size:
             raise ValueError(f"pad_id must be below vocab_size. Received: pad_id={self.pad_id}, vocab_size={self.vocab_size}")
-        if not self.layer_norm_eps > 0:
-            raise ValueError(f"layer_norm_eps must be above 0. Received: layer_norm_eps={self.layer_norm_eps!r}")
-        if not self.initializer_range > 0:
-            raise ValueError(f"initializer_range must be above 0. Received: initializer_range={self.initializer_range!r}")
+        for name in ("layer_norm_eps", "initializer_range"):
+            value = getattr(self, name)  # YAML reads 1e-12 as a text: it must be 1.0e-12 there
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
+                raise ValueError(f"{name} must be above 0. Received: {name}={value!r}")
         _check_share("dropout", self.dropout)
         _check_share("attention_dropout", self.attention_dropout)
 
@@ -185,7 +185,9 @@ class MaskingConfig:
     def __post_init__(self) -> None:
         if isinstance(self.rate, bool) or not isinstance(self.rate, (int, float)) or not 0 < self.rate < 1:
             raise ValueError(f"rate must be a number above 0 and below 1. Received: rate={self.rate!r}")
-        if self.mask_share < 0 or self.random_share < 0 or self.mask_share + self.random_share > 1:
+        shares = (self.mask_share, self.random_share)
+        numbers = all(isinstance(share, (int, float)) and not isinstance(share, bool) for share in shares)
+        if not numbers or not (self.mask_share >= 0 and self.random_share >= 0 and sum(shares) <= 1):
             raise ValueError(
                 "mask_share and random_share must be at least 0 and together at most 1. "
                 f"Received: mask_share={self.mask_share!r}, random_share={self.random_share!r}"

@@ -31,6 +31,9 @@ class LazyModule:
         self._install = install or name
 
     def __getattr__(self, attribute: str) -> Any:
+        # Python itself asks for __wrapped__, __setstate__, ... (inspect, doctest, copy): that is no use of the module.
+        if attribute.startswith("__") and attribute not in ("__name__", "__version__"):
+            raise AttributeError(attribute)
         try:
             module = importlib.import_module(self._name)
         except ImportError as error:

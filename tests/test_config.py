@@ -111,6 +111,7 @@ def test_shares_must_be_below_one(name: str, value: object) -> None:
         ({"pad_id": 31}, "pad_id must be below vocab_size. Received: pad_id=31, vocab_size=31"),
         ({"layer_norm_eps": 0.0}, "layer_norm_eps must be above 0. Received: layer_norm_eps=0.0"),
         ({"layer_norm_eps": float("nan")}, "layer_norm_eps must be above 0. Received: layer_norm_eps=nan"),
+        ({"layer_norm_eps": "1e-12"}, "layer_norm_eps must be above 0. Received: layer_norm_eps='1e-12'"),
         ({"initializer_range": -0.02}, "initializer_range must be above 0. Received: initializer_range=-0.02"),
         ({"embedding_size": 0}, "embedding_size must be an integer of at least 1. Received: embedding_size=0"),
     ],
@@ -152,7 +153,9 @@ def test_masking_rate_must_be_a_share(value: object) -> None:
         MaskingConfig(rate=value)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("mask_share", "random_share"), [(-0.1, 0.1), (0.8, -0.1), (0.8, 0.3)])
+@pytest.mark.parametrize(
+    ("mask_share", "random_share"), [(-0.1, 0.1), (0.8, -0.1), (0.8, 0.3), ("0.8", 0.1), (float("nan"), 0.1)]
+)
 def test_masking_shares_must_fit_together(mask_share: float, random_share: float) -> None:
     with pytest.raises(ValueError, match=re.escape(f"Received: mask_share={mask_share!r}, random_share={random_share!r}")):
         MaskingConfig(mask_share=mask_share, random_share=random_share)

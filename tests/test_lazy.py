@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import copy
+import inspect
 import re
 import sys
 
@@ -44,3 +46,15 @@ def test_missing_package_names_the_cure(arguments: tuple[str, ...], cure: str, f
         _ = lazy.anything
     assert str(caught.value).endswith(f"Install it: {cure}")
     assert isinstance(caught.value.__cause__, ModuleNotFoundError)
+
+
+def test_pythons_own_questions_do_not_import_the_module() -> None:
+    lazy = LazyModule("no_such_module")
+    assert inspect.unwrap(lazy) is lazy  # type: ignore[arg-type]
+    assert isinstance(copy.copy(lazy), LazyModule)
+
+
+def test_name_and_version_are_those_of_the_module(module_on_disk: str) -> None:
+    lazy = LazyModule(module_on_disk)
+    assert lazy.__name__ == module_on_disk
+    assert module_on_disk in sys.modules

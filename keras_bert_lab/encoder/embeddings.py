@@ -95,16 +95,20 @@ class Embeddings(keras.layers.Layer):
         if self.projection is not None:
             self.projection.build((None, width))
 
+    def check_length(self, length: int | None) -> None:
+        """Refuse a sequence of more than `max_positions` tokens; None = not known yet."""
+        if length is not None and length > self.max_positions:
+            raise ValueError(
+                f"A sequence must have at most max_positions={self.max_positions} tokens. Received: {length}. "
+                "Shorten the texts (Preprocessor(sequence_length=...)) or configure the encoder with more positions."
+            )
+
     def summands(self, word_ids: Any, type_ids: Any = None, positions: Any = None) -> dict[str, Any]:
         """The three embeddings before they are added: "token" (B, S, E), "position" (1 or B, S, E), "segment" (B, S, E).
 
         A model without segment embedding has no "segment".
         """
-        if word_ids.shape[1] is not None and word_ids.shape[1] > self.max_positions:
-            raise ValueError(
-                f"A sequence must have at most max_positions={self.max_positions} tokens. Received: {word_ids.shape[1]}. "
-                "Shorten the texts (Preprocessor(sequence_length=...)) or configure the encoder with more positions."
-            )
+        self.check_length(word_ids.shape[1])
         if positions is None:
             positions = ops.expand_dims(ops.arange(ops.shape(word_ids)[1], dtype="int32"), 0)
         summands = {"token": self.token(word_ids), "position": self.position(positions + self.position_offset)}
@@ -119,6 +123,7 @@ class Embeddings(keras.layers.Layer):
         return states if self.projection is None else kernels.dense(self.projection, states)
 
     def compute_output_shape(self, word_ids_shape: Any, *_: Any, **__: Any) -> tuple[int | None, ...]:
+        self.check_length(word_ids_shape[1])
         return (*word_ids_shape, self.hidden_size)
 
     def get_config(self) -> dict[str, Any]:

@@ -215,11 +215,7 @@ class Encoder(keras.Model):
         contract.check_inputs(inputs)
         batch, length = inputs[contract.WORD_IDS].shape
         width = self.config.hidden_size
-        if length is not None and length > self.config.max_positions:
-            raise ValueError(
-                f"A sequence must have at most max_positions={self.config.max_positions} tokens. Received: {length}. "
-                "Shorten the texts (Preprocessor(sequence_length=...)) or configure the encoder with more positions."
-            )
+        self.embeddings.check_length(length)
         starts = inputs.get(contract.EXAMPLE_STARTS)
         pooled = (batch, width) if starts is None else (batch, starts.shape[1], width)
 
@@ -237,7 +233,13 @@ class Encoder(keras.Model):
             part: [keras.saving.serialize_keras_object(getattr(block, part)) for block in self.blocks] if custom else None
             for part, custom in self._custom.items()
         }
-        return {"name": self.name, "dtype": self.dtype_policy, "config": self.config.to_dict(), **parts}
+        return {
+            "name": self.name,
+            "trainable": self.trainable,
+            "dtype": self.dtype_policy,
+            "config": self.config.to_dict(),
+            **parts,
+        }
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Encoder:

@@ -85,7 +85,7 @@ def mask_bias(attention_mask: Any) -> Any:
 
 
 def attention_scores(query: Any, key: Any, bias: Any | None) -> Any:
-    """softmax(Q K^T / sqrt(D) + bias): (B, N, S, D), (B, N, R, D) -> (B, N, S, R), computed in float32.
+    """softmax(Q K^T / sqrt(D) + bias): (B, N, S, D), (B, N, R, D) -> (B, N, S, R), computed in at least float32.
 
     Reference: Vaswani et al. 2017, equation 1.
     """
@@ -94,9 +94,9 @@ def attention_scores(query: Any, key: Any, bias: Any | None) -> Any:
         scores = tf.matmul(query, key, transpose_b=True)  # without a transposed copy of the keys
     else:
         scores = ops.matmul(query, ops.swapaxes(key, -1, -2))
-    scores = ops.cast(scores, "float32")
+    scores = ops.cast(scores, keras.backend.result_type(scores.dtype, "float32"))  # float64 stays float64
     if bias is not None:
-        scores = scores + bias
+        scores = scores + ops.cast(bias, scores.dtype)
     return ops.cast(ops.softmax(scores, axis=-1), query.dtype)
 
 

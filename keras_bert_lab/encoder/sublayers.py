@@ -43,8 +43,8 @@ def copies(layers: Any, count: int, argument: str) -> list[keras.layers.Layer] |
 def build_attention(layer: keras.layers.Layer, hidden_size: int) -> None:
     """Make the weights of an attention layer for states (B, S, H)."""
     if not layer.built:
-        shape = (None, None, hidden_size)
-        layer.build(shape, shape)
+        states = keras.KerasTensor((None, None, hidden_size), dtype=layer.compute_dtype)
+        layer(states, states)  # as in build_feed_forward
 
 
 def build_feed_forward(layer: keras.layers.Layer, hidden_size: int) -> None:

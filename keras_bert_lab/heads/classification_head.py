@@ -56,8 +56,8 @@ class ClassificationHead(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         chosen = kind_of(kind)
-        allowed = {"binary": num_labels == 2, "multi_class": num_labels >= 2, "multi_label": num_labels >= 1}
-        if not isinstance(num_labels, int) or not allowed.get(kind, num_labels == 1):
+        fewest, most = {"binary": (2, 2), "multi_class": (2, None), "multi_label": (1, None), "regression": (1, 1)}[kind]
+        if not isinstance(num_labels, int) or num_labels < fewest or (most is not None and num_labels > most):
             rule = {"binary": "2", "multi_class": "at least 2", "multi_label": "at least 1", "regression": "1"}[kind]
             raise ValueError(f"num_labels must be {rule} for kind={kind!r}. Received: num_labels={num_labels!r}")
         self.num_labels = num_labels
@@ -88,7 +88,10 @@ class ClassificationHead(keras.layers.Layer):
         return self.activation(self.logits(hidden, padding_mask, training))
 
     def compute_output_spec(self, hidden: dict[str, Any], padding_mask: Any = None, training: bool | None = None) -> Any:
-        return keras.KerasTensor((hidden[contract.SEQUENCE_OUTPUT].shape[0], self.classes.units), dtype="float32")
+        pooled = self.pooling_layer.compute_output_shape(
+            {name: states.shape for name, states in hidden.items() if hasattr(states, "shape")}
+        )
+        return keras.KerasTensor((*pooled[:-1], self.classes.units), dtype="float32")
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {

@@ -93,7 +93,7 @@ def check_loss(kind: Kind, loss: Any) -> None:
     """Refuse one of Keras's losses that belongs to another kind; losses of the user's own are let through.
 
     Raises:
-        ValueError: the loss belongs to another kind of output.
+        ValueError: the loss belongs to another kind of output, or wants logits.
     """
     name = _loss_name(loss)
     known = {known for one in KINDS.values() for known in one.losses} | {"categorical_crossentropy"}
@@ -101,4 +101,9 @@ def check_loss(kind: Kind, loss: Any) -> None:
         raise ValueError(
             f"loss must fit the kind of classification: {kind.name!r} ends in {kind.activation} and takes one of "
             f'{list(kind.losses)}. Received: loss={name!r}. Leave out the loss (or pass "auto") to get the right one.'
+        )
+    if name in kind.losses and isinstance(loss, keras.losses.Loss) and loss.get_config().get("from_logits"):
+        raise ValueError(
+            f"loss must take probabilities, which {kind.name!r} ends in. Received: loss={name!r} with from_logits=True. "
+            'Leave out the loss (or pass "auto") to get the right one.'
         )

@@ -42,7 +42,7 @@ class MaskedLMHead(keras.layers.Layer):
         super().__init__(**kwargs)
         if not isinstance(encoder, Encoder):
             raise TypeError(f"encoder must be an Encoder, whose token embedding the head shares. Received: {encoder!r}")
-        # Held without Keras tracking: the encoder's weights belong to the encoder, also in summaries and files.
+        # Held without Keras tracking: the encoder's weights belong to the encoder, also in counts and summaries.
         object.__setattr__(self, "_encoder", encoder)
         config = encoder.config
         self.transform = keras.layers.Dense(
@@ -64,10 +64,11 @@ class MaskedLMHead(keras.layers.Layer):
         self.bias = self.add_weight(shape=(config.vocab_size,), initializer="zeros", name="bias")
 
     def call(self, sequence_output: Any, positions: Any) -> Any:
+        positions = ops.cast(positions, "int32")  # numpy's own integers are int64
         batch, count = ops.shape(positions)
         _, length, width = ops.shape(sequence_output)
         # Row r of the batch starts at r * S in the flat states: one gather instead of B.
-        flat = ops.reshape(ops.cast(positions, "int32") + ops.expand_dims(ops.arange(batch, dtype="int32") * length, 1), (-1,))
+        flat = ops.reshape(positions + ops.expand_dims(ops.arange(batch, dtype="int32") * length, 1), (-1,))
         states = ops.take(ops.reshape(sequence_output, (-1, width)), flat, axis=0)  # (B, S, H) -> (B * P, H)
         states = self.norm(self.transform(states))
         table = ops.cast(ops.convert_to_tensor(self._encoder.embedding_table), states.dtype)

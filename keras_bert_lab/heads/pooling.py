@@ -59,6 +59,8 @@ class Pooling(keras.layers.Layer):
         return ops.cast(pooled, states.dtype)
 
     def compute_output_shape(self, hidden_shape: dict[str, Any], padding_mask_shape: Any = None) -> tuple[int | None, ...]:
+        if self.mode == "cls":
+            return tuple(hidden_shape[contract.POOLED_OUTPUT])  # (B, H), or (B, K, H) for packed rows
         batch, _, width = hidden_shape[contract.SEQUENCE_OUTPUT]
         return (batch, width)
 

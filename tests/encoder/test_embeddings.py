@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 
+import keras
 import numpy as np
 import pytest
 
@@ -100,3 +101,5 @@ def test_too_long_sequences_are_refused() -> None:
     assert tuple(layer(np.ones((2, MAX_POSITIONS), "int32")).shape) == (2, MAX_POSITIONS, H)
     with pytest.raises(ValueError, match=re.escape("at most max_positions=19 tokens. Received: 23")):
         layer(np.ones((2, 23), "int32"))
+    with pytest.raises(ValueError, match=re.escape("at most max_positions=19 tokens. Received: 23")):
+        layer(keras.KerasTensor((2, 23), "int32"))

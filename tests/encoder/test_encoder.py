@@ -276,3 +276,10 @@ def test_attention_maps_need_our_attention() -> None:
     encoder = Encoder(config(), attention=[SelfAttention(N, D), keras.layers.MultiHeadAttention(N, D)])
     with pytest.raises(TypeError, match=r"needs SelfAttention in every block\. Received: MultiHeadAttention in block_1"):
         encoder.attention_maps(batch())
+
+
+def test_a_frozen_encoder_stays_frozen_in_its_config() -> None:
+    encoder = Encoder(config())
+    encoder.trainable = False
+    copy = Encoder.from_config(encoder.get_config())
+    assert (copy.trainable, copy.trainable_weights) == (False, [])

@@ -67,3 +67,13 @@ def test_feed_forward_without_a_build_of_its_own_is_built_once() -> None:
     assert [tuple(weight.shape) for weight in weights] == [(H, F), (F,), (F, H), (H,)]
     build_feed_forward(layer, H)
     assert all(before is after for before, after in zip(weights, layer.weights, strict=True))
+
+
+def test_attention_without_a_build_of_its_own() -> None:
+    class Mix(keras.layers.Layer):
+        def call(self, query, value, attention_mask=None):
+            return query + value
+
+    layer = Mix()
+    build_attention(layer, H)
+    assert layer.built

@@ -132,6 +132,8 @@ def test_gradient_reaches_the_states() -> None:
         ("binary", 2.0, "2"),
         ("multi_class", 1, "at least 2"),
         ("multi_class", 5.0, "at least 2"),
+        ("multi_class", "5", "at least 2"),
+        ("regression", None, "1"),
         ("multi_label", 0, "at least 1"),
         ("regression", 2, "1"),
     ],
@@ -152,3 +154,9 @@ def test_unknown_kind_and_pooling_are_refused() -> None:
 def test_mean_pooling_needs_the_mask() -> None:
     with pytest.raises(ValueError, match=r"needs the padding mask\. Received: padding_mask=None"):
         _head("multi_class", pooling="mean")(_hidden())
+
+
+def test_packed_rows_give_one_answer_for_each_text() -> None:
+    head, hidden = _head("multi_class"), _hidden() | {"pooled_output": states(B, 3, H)}
+    assert tuple(head(hidden).shape) == (B, 3, C)
+    assert head({name: keras.KerasTensor(array.shape) for name, array in hidden.items()}).shape == (B, 3, C)

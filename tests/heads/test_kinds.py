@@ -94,3 +94,11 @@ def test_other_losses_are_let_through(kind: str, loss: object) -> None:
 def test_a_misspelt_loss_is_refused() -> None:
     with pytest.raises(ValueError, match="binary_crosentropy"):
         check_loss(KINDS["binary"], "binary_crosentropy")
+
+
+@pytest.mark.parametrize("loss", [keras.losses.BinaryCrossentropy, keras.losses.BinaryFocalCrossentropy])
+@pytest.mark.parametrize("kind", ["binary", "multi_label"])
+def test_a_loss_that_wants_logits_is_refused(kind: str, loss: type) -> None:
+    with pytest.raises(ValueError, match=r"Received: loss='binary_\w*crossentropy' with from_logits=True"):
+        check_loss(KINDS[kind], loss(from_logits=True))
+    assert check_loss(KINDS[kind], loss(label_smoothing=0.1)) is None

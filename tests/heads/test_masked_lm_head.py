@@ -160,3 +160,8 @@ def test_encoder_must_be_an_encoder(wrong: object) -> None:
     ) as caught:
         MaskedLMHead(wrong)  # type: ignore[arg-type]
     assert str(caught.value).endswith(f"Received: {wrong!r}")
+
+
+def test_positions_may_be_int64() -> None:
+    _, head = _pair()
+    np.testing.assert_array_equal(head(states(), _positions().astype("int64")), head(states(), _positions()))
