@@ -72,7 +72,8 @@ def test_base_module_imports_no_folder(module):
 def test_the_walk_sees_all_ways_to_import(tmp_path):
     path = tmp_path / "module.py"
     path.write_text(
-        "import keras\nimport keras_bert_lab\nimport keras_bert_lab.tasks.parts as p\nfrom keras_bert_lab import contract, heads\n"
+        "import keras\nimport keras_bert_lab\nimport keras_bert_lab.tasks.parts as p\n"
+        "from keras_bert_lab import contract, heads\n"
         "def f():\n    from keras_bert_lab.cli.main import main\n",
         encoding="utf-8",
     )

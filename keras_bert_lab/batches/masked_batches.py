@@ -38,7 +38,7 @@ class MaskedBatches:
         steps_per_epoch: batches in an epoch.
 
     Raises:
-        ValueError: no text holds a token.
+        ValueError: no text holds a token, or rows without room for one.
     """
 
     def __init__(
@@ -50,6 +50,11 @@ class MaskedBatches:
         masking: MaskingConfig | None = None,
         seed: int = 0,
     ) -> None:
+        if sequence_length < 3:
+            raise ValueError(
+                "sequence_length must be at least 3, to hold [CLS], a token and [SEP]. "
+                f"Received: sequence_length={sequence_length!r}"
+            )
         self.vocabulary = vocabulary
         self.sequence_length = sequence_length
         self.batch_size = batch_size
@@ -60,7 +65,6 @@ class MaskedBatches:
         if not len(self._starts):
             raise ValueError(f"The texts must hold at least one token. Received: {len(rows)} texts without any")
         self._epoch = functools.lru_cache(maxsize=2)(self._plan)
-        # Rows are packed anew in every epoch; the number of batches is that of the first, so that an epoch has a fixed length.
         self.steps_per_epoch = -(-len(self._epoch(0)) // batch_size)
 
     @staticmethod
@@ -74,15 +78,17 @@ class MaskedBatches:
         return rows.splits[:-1][row] + bounds[0], bounds[1] - bounds[0]
 
     def _plan(self, epoch: int) -> list[list[int]]:
-        order = generator(self.seed, 0, epoch).permutation(len(self._starts))
+        # Long pieces first: least padding, and as many rows in every epoch, since their number follows from the lengths alone.
+        # Pieces of one length are shuffled, and so are the rows.
+        rng = generator(self.seed, 0, epoch)
+        order = rng.permutation(len(self._starts))
+        order = order[np.argsort(-self._lengths[order], kind="stable")]
         packed = pack(self._lengths[order] + 2, self.sequence_length)
-        return [order[row].tolist() for row in packed]
+        return [order[packed[row]].tolist() for row in rng.permutation(len(packed))]
 
     def _rows_of(self, step: int) -> list[list[int]]:
         epoch, place = divmod(step, self.steps_per_epoch)
-        rows = self._epoch(epoch)
-        # An epoch that happens to pack into fewer batches than the first one begins again for the last.
-        return rows[place * self.batch_size : (place + 1) * self.batch_size] or rows[: self.batch_size]
+        return self._epoch(epoch)[place * self.batch_size : (place + 1) * self.batch_size]
 
     def counts(self, step: int) -> tuple[int, int]:
         """Real tokens and slots of batch `step`."""

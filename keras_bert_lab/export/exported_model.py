@@ -11,8 +11,7 @@ import numpy as np
 from keras_bert_lab.errors import ExportError
 from keras_bert_lab.export.saved_model import DESCRIPTION
 from keras_bert_lab.lazy import LazyModule
-from keras_bert_lab.text import as_text_tensor
-from keras_bert_lab.text.preprocessor import columns_of
+from keras_bert_lab.text.preprocessor import text_columns
 
 __all__ = ["ExportedModel", "load_exported"]
 
@@ -49,7 +48,7 @@ class ExportedModel:
         self._serve = self._model.signatures["serving_default"]
 
     def __call__(self, texts: Any) -> dict[str, np.ndarray]:
-        columns = [as_text_tensor(column) for column in columns_of(texts)]
+        columns = text_columns(texts)
         names = self.description["inputs"]
         if len(columns) != len(names):
             raise ValueError(f"The model takes {' and '.join(names)}. Received: {len(columns)} column(s) of texts")

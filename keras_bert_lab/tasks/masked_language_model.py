@@ -16,7 +16,7 @@ from keras_bert_lab.errors import DataError
 from keras_bert_lab.heads import MaskedLMHead
 from keras_bert_lab.lazy import LazyModule
 from keras_bert_lab.tasks.parts import check_fit, deserialized, not_trained, recompile, refuse_settings, trained
-from keras_bert_lab.tasks.text_inputs import is_texts, text_columns
+from keras_bert_lab.tasks.text_inputs import is_texts, some_texts
 from keras_bert_lab.text import Preprocessor
 from keras_bert_lab.training import AdamW, Progress
 
@@ -159,7 +159,7 @@ class MaskedLanguageModel(keras.Model):
             raise ValueError(
                 f"sequence_length must be between 3 and max_positions={longest}. Received: sequence_length={length!r}"
             )
-        (column,) = text_columns(texts)
+        (column,) = some_texts(texts)
         tokenize = self.preprocessor.tokenizer.tokenize
         rows = tokenize_rows(lambda part: (tokenize(part),) * 2, int(column.shape[0]), lambda rows: column[rows])
         return MaskedBatches(rows, self.preprocessor.tokenizer.vocabulary, length, batch_size, masking, seed)
@@ -248,7 +248,7 @@ class MaskedLanguageModel(keras.Model):
         """
         vocabulary = self.preprocessor.tokenizer.vocabulary
         mask_token = vocabulary.special_tokens["mask"]
-        (column,) = text_columns(texts)
+        (column,) = some_texts(texts)
         originals = [text.decode() for text in column.numpy()]
         inputs = self.preprocessor(column, special_tokens=True)
         found = ops.convert_to_numpy(inputs[contract.WORD_IDS]) == vocabulary.mask_id

@@ -16,7 +16,7 @@ from keras_bert_lab.heads.kinds import check_loss, kind_of
 from keras_bert_lab.lazy import LazyModule
 from keras_bert_lab.tasks.labels import encode_labels, label_names
 from keras_bert_lab.tasks.parts import check_fit, deserialized, not_trained, recompile, refuse_settings, trained
-from keras_bert_lab.tasks.text_inputs import is_dataset, is_texts, sample_weights, text_columns, tokenized
+from keras_bert_lab.tasks.text_inputs import is_dataset, is_texts, sample_weights, some_texts, tokenized
 from keras_bert_lab.text import Preprocessor
 from keras_bert_lab.training import AdamW, Progress
 
@@ -160,7 +160,7 @@ class TextClassifier(keras.Model):
             class_weight: weights by label name or number.
             sample_weight: one number for each text.
         """
-        columns = text_columns(texts)
+        columns = some_texts(texts)
         if self.pairs is not None and self.pairs != (len(columns) == 2):
             raise ValueError(
                 f"This model was made for {'pairs of texts' if self.pairs else 'single texts'}. "
@@ -244,7 +244,7 @@ class TextClassifier(keras.Model):
             raise ValueError("fit on texts needs their labels. Received: y=None")
         refuse_settings(kwargs)
         size = batch_size or 32
-        self.pairs = len(text_columns(x)) == 2 if self.pairs is None else self.pairs
+        self.pairs = len(some_texts(x)) == 2 if self.pairs is None else self.pairs
         train = self.batches(x, y, size, seed, class_weight, sample_weight)
         if is_dataset(validation_data):
             validation_data = self._dataset_of(validation_data)

@@ -9,10 +9,10 @@ import numpy as np
 
 from keras_bert_lab.batches import TokenRows, tokenize_rows
 from keras_bert_lab.lazy import LazyModule
-from keras_bert_lab.text import Preprocessor, as_text_tensor
-from keras_bert_lab.text.preprocessor import columns_of
+from keras_bert_lab.text import Preprocessor
+from keras_bert_lab.text.preprocessor import text_columns
 
-__all__ = ["is_dataset", "is_texts", "sample_weights", "text_columns", "tokenized"]
+__all__ = ["is_dataset", "is_texts", "sample_weights", "some_texts", "tokenized"]
 
 tf = LazyModule("tensorflow")
 
@@ -35,20 +35,15 @@ def is_texts(x: Any) -> bool:
     return hasattr(x, "to_numpy")
 
 
-def text_columns(texts: Any) -> list[Any]:
-    """One string tensor (R,), or two of equal length for pairs.
+def some_texts(texts: Any) -> list[Any]:
+    """One string tensor (R,), or two of equal length for pairs; at least one row.
 
     Raises:
         DataError: a text that is no string.
         ValueError: pairs with columns of different length, or no text at all.
     """
-    columns = [as_text_tensor(column) for column in columns_of(texts)]
-    counts = [int(column.shape[0]) for column in columns]
-    if len(set(counts)) > 1:
-        raise ValueError(
-            f"Both texts of a pair must be given for each row. Received: {counts[0]} first and {counts[1]} second texts"
-        )
-    if not counts[0]:
+    columns = text_columns(texts)
+    if not int(columns[0].shape[0]):
         raise ValueError("There must be at least one text. Received: none")
     return columns
 
@@ -87,7 +82,7 @@ def sample_weights(
         by_class = np.ones(len(names), np.float32)
         for label, weight in class_weight.items():
             place = names.index(str(label)) if str(label) in names else label
-            if not isinstance(place, int) or not 0 <= place < len(names):
+            if not isinstance(place, (int, np.integer)) or not 0 <= place < len(names):
                 raise ValueError(f"class_weight must name labels among {names} or their numbers. Received: {label!r}")
             by_class[place] = weight
         found = by_class[targets.reshape(-1).astype(int)]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 
 from keras_bert_lab import contract
 from keras_bert_lab.lazy import LazyModule
 from keras_bert_lab.text.text_tensor import as_text_tensor
 
-__all__ = ["TRUNCATIONS", "Preprocessor", "columns_of"]
+__all__ = ["TRUNCATIONS", "Preprocessor", "columns_of", "text_columns"]
 
 tf = LazyModule("tensorflow")
 tf_text = LazyModule("tensorflow_text", install="tensorflow-text")
@@ -22,6 +23,10 @@ def _is_pair_of_texts(item: Any) -> bool:
     return isinstance(item, tuple) and len(item) == 2 and all(isinstance(text, (str, bytes)) for text in item)
 
 
+def _is_column(item: Any) -> bool:
+    return isinstance(item, (list, tuple)) or (hasattr(item, "shape") and not isinstance(item, np.generic))
+
+
 def columns_of(texts: Any) -> list[Any]:
     """One or two columns of texts out of all the forms in which people hold pairs."""
     if isinstance(texts, tuple):
@@ -31,9 +36,25 @@ def columns_of(texts: Any) -> list[Any]:
     if isinstance(texts, list) and texts:
         if all(_is_pair_of_texts(item) for item in texts):
             return [list(column) for column in zip(*texts, strict=True)]
-        if len(texts) == 2 and not any(item is None or isinstance(item, (str, bytes, float)) for item in texts):
+        if len(texts) == 2 and all(map(_is_column, texts)):
             return texts
     return [texts]
+
+
+def text_columns(texts: Any) -> list[Any]:
+    """One string tensor (B,), or two of equal length for pairs.
+
+    Raises:
+        DataError: a text that is no string.
+        ValueError: columns of different length.
+    """
+    columns = [as_text_tensor(column) for column in columns_of(texts)]
+    counts = [column.shape[0] for column in columns]
+    if None not in counts and len(set(counts)) > 1:
+        raise ValueError(
+            f"Both texts of a pair must be given for each row. Received: {counts[0]} first and {counts[1]} second texts"
+        )
+    return columns
 
 
 @keras.saving.register_keras_serializable(package="keras_bert_lab")
@@ -113,12 +134,12 @@ class Preprocessor(keras.layers.Layer):
 
     def __call__(self, texts: Any, *args: Any, **kwargs: Any) -> Any:
         # Keras takes tensors only: lists, Series and arrays become tensors before it sees them.
-        columns = [as_text_tensor(column) for column in columns_of(texts)]
+        columns = text_columns(texts)
         return super().__call__(columns if len(columns) == 2 else columns[0], *args, **kwargs)
 
     def rows(self, texts: Any, special_tokens: bool = False) -> tuple[Any, Any]:
         """The rows before padding: token ids and segment ids, ragged int32 (B, tokens), cut to `row_length`."""
-        segments = [self.tokenizer.tokenize(column, special_tokens=special_tokens) for column in columns_of(texts)]
+        segments = [self.tokenizer.tokenize(column, special_tokens=special_tokens) for column in text_columns(texts)]
         segments = self._trimmed(segments, self.row_length - 1 - len(segments))
         vocabulary = self.tokenizer.vocabulary
         count = segments[0].nrows(out_type=tf.int32)

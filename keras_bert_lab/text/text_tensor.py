@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
 import keras
@@ -22,8 +23,12 @@ def _refuse(texts: list[Any], wrong: list[int], rule: str, cure: str) -> None:
     raise DataError(f"{rule} Received {len(wrong)} other(s) among {len(texts)} texts: {shown}{more}. {cure}")
 
 
-def _is_broken(text: str) -> bool:
-    return text != text.encode(errors="ignore").decode()
+def _is_broken(text: str | bytes) -> bool:
+    try:
+        text.encode() if isinstance(text, str) else text.decode()
+    except UnicodeError:
+        return True
+    return False
 
 
 def _encoded(texts: list[Any]) -> list[bytes]:
@@ -31,14 +36,14 @@ def _encoded(texts: list[Any]) -> list[bytes]:
     if wrong:
         _refuse(texts, wrong, "Every text must be a string.", "Drop or fill these rows, or convert them with str().")
     try:
-        return [text.encode() if isinstance(text, str) else text for text in texts]
-    except UnicodeEncodeError:
-        wrong = [row for row, text in enumerate(texts) if isinstance(text, str) and _is_broken(text)]
+        return [text.encode() if isinstance(text, str) else text.decode().encode() for text in texts]
+    except UnicodeError:
+        wrong = [row for row, text in enumerate(texts) if _is_broken(text)]
         _refuse(
             texts,
             wrong,
-            "Every text must be valid Unicode, without lone surrogates.",
-            'Repair them: text.encode("utf-8", errors="replace").decode().',
+            "Every text must be valid Unicode (bytes: UTF-8), without lone surrogates.",
+            'Repair them: text.encode("utf-8", errors="replace").decode(), or bytes.decode(errors="replace").',
         )
         raise  # not reached; keeps the type checker certain
 
@@ -58,6 +63,7 @@ def as_text_tensor(texts: Any) -> Any:
     Raises:
         DataError: an element is no string or no valid Unicode; the first rows are named.
         ValueError: the container has another shape.
+        TypeError: no container of texts.
 
     Example:
         >>> as_text_tensor(["a film", "a play"]).shape
@@ -77,7 +83,10 @@ def as_text_tensor(texts: Any) -> Any:
         texts = texts[:, 0]
     if getattr(texts, "ndim", 1) != 1:
         raise ValueError(f"texts must have shape (B,). Received: shape {tuple(texts.shape)}. Pass one column.")
-    return tf.constant(_encoded(list(texts)), dtype=tf.string, shape=(len(texts),))
+    if isinstance(texts, (Mapping, Set)) or not isinstance(texts, Iterable):
+        raise TypeError(f"texts must be a list, a Series, an array or a tensor of strings. Received: {type(texts).__name__}")
+    encoded = _encoded(list(texts))
+    return tf.constant(encoded, dtype=tf.string, shape=(len(encoded),))
 
 
 def _check_rank(texts: Any) -> Any:

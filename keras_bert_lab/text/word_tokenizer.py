@@ -71,11 +71,14 @@ class WordTokenizer(keras.layers.Layer):
         return keras.layers.TextVectorization(standardize=self.standardize, output_mode="int", ragged=True, **settings)
 
     def _set_words(self, words: Sequence[str]) -> None:
+        if isinstance(words, (str, bytes)):
+            raise ValueError(f"vocabulary must be a list of words. Received: {words!r}")
         special = sorted(set(words) & set(_ORDER))
         if special:
             raise ValueError(f"vocabulary must hold the words without special tokens. Received: {special} among them")
         self._vocabulary = Vocabulary([*_ORDER, *words])
-        self._vectorizer = self._text_vectorization(vocabulary=[*_ORDER[2:], *words])
+        # A blank keeps the special tokens from being found in texts, which are split at blanks: they only hold their ids.
+        self._vectorizer = self._text_vectorization(vocabulary=[*(f" {token}" for token in _ORDER[2:]), *words])
 
     def adapt(self, texts: Any, vocab_size: int | None = None) -> None:
         """Learn the words of these texts.

@@ -56,7 +56,8 @@ class Progress(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         self._seconds += time.perf_counter() - self._began
-        while self._counted <= batch:  # one call may stand for several batches (steps_per_execution)
+        # One call may stand for several batches (steps_per_execution), the last one also for some after the end of the epoch.
+        while self._counted <= min(batch, self.batches.steps_per_epoch - 1):
             real, slots = self.batches.counts(self._first_step + self._counted)
             self._counted += 1
             self._real += real

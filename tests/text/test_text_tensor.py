@@ -51,7 +51,9 @@ def test_one_text_is_a_batch_of_one(text):
     assert kbl.as_text_tensor(text).numpy().tolist() == [b"a film"]
 
 
-@pytest.mark.parametrize("container", [[], (), np.array([], dtype=object), pd.Series([], dtype=object), tf.constant([], tf.string)])
+@pytest.mark.parametrize(
+    "container", [[], (), np.array([], dtype=object), pd.Series([], dtype=object), tf.constant([], tf.string)]
+)
 def test_no_text_is_an_empty_tensor(container):
     tensor = kbl.as_text_tensor(container)
     assert tensor.dtype == tf.string
@@ -84,7 +86,9 @@ def test_what_is_no_string_is_refused_by_row(texts, message):
 
 
 def test_lone_surrogates_are_refused_by_row():
-    with pytest.raises(kbl.DataError, match=r"without lone surrogates\. Received 1 other\(s\) among 2 texts: row 1: 'x\\ud800'"):
+    with pytest.raises(
+        kbl.DataError, match=r"without lone surrogates\. Received 1 other\(s\) among 2 texts: row 1: 'x\\ud800'"
+    ):
         kbl.as_text_tensor(["fine", "x\ud800"])
 
 

@@ -68,7 +68,17 @@ def test_vocabulary_covers_its_texts(texts):
 @pytest.mark.parametrize("lowercase", [True, False])
 @pytest.mark.parametrize(
     "text",
-    ["Café ÅNGSTRÖM naïve", "你好, 世界!", "مرحبا بالعالم", "😀 ok 👩", "Straße", "wait… 5µm ½ x²", "ﬁne №5 ™", "ΑΣ ας", "한국어 がぎ"],
+    [
+        "Café ÅNGSTRÖM naïve",
+        "你好, 世界!",
+        "مرحبا بالعالم",
+        "😀 ok 👩",
+        "Straße",
+        "wait… 5µm ½ x²",
+        "ﬁne №5 ™",
+        "ΑΣ ας",
+        "한국어 がぎ",
+    ],
     ids=["accents", "Chinese", "Arabic", "emoji", "sharp s", "compatibility", "ligatures", "sigma", "composed"],
 )
 def test_vocabulary_covers_its_texts_in_any_script(text, lowercase):
