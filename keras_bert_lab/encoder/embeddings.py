@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from keras_bert_lab.encoder import kernels
+from keras_bert_lab.encoder.dropout import Dropout
 
 __all__ = ["Embeddings"]
 
@@ -74,7 +75,7 @@ class Embeddings(keras.layers.Layer):
             self.projection = keras.layers.Dense(
                 hidden_size, kernel_initializer=self._initializer(), dtype=self.dtype_policy, name="projection"
             )
-        self.dropout_layer = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name="dropout")
+        self.dropout_layer = Dropout(dropout, dtype=self.dtype_policy, name="dropout")
 
     def _initializer(self) -> keras.initializers.Initializer:
         return keras.initializers.TruncatedNormal(stddev=self.initializer_range)

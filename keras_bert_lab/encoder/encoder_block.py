@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from keras_bert_lab.encoder import kernels
+from keras_bert_lab.encoder.dropout import Dropout
 from keras_bert_lab.encoder.sublayers import build_attention, build_feed_forward
 
 __all__ = ["EncoderBlock"]
@@ -66,7 +67,7 @@ class EncoderBlock(keras.layers.Layer):
             epsilon=layer_norm_eps, dtype=self.dtype_policy, name="attention_norm"
         )
         self.output_norm = keras.layers.LayerNormalization(epsilon=layer_norm_eps, dtype=self.dtype_policy, name="output_norm")
-        self.dropout_layer = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name="dropout")
+        self.dropout_layer = Dropout(dropout, dtype=self.dtype_policy, name="dropout")
 
     def build(self, input_shape: Any) -> None:
         if self.built:

@@ -69,7 +69,7 @@ def split_heads(x: Any, parts: int, num_heads: int) -> tuple[Any, ...]:
     batch, length, width = ops.shape(x)
     x = ops.reshape(x, (batch, length, parts, num_heads, width // (parts * num_heads)))
     x = ops.transpose(x, (2, 0, 3, 1, 4))  # (B, S, parts, N, D) -> (parts, B, N, S, D)
-    return tuple(x[part] for part in range(parts))
+    return tuple(ops.unstack(x, parts, axis=0))  # its gradient is one copy; that of x[part] adds arrays full of zeros
 
 
 def merge_heads(x: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from keras_bert_lab.encoder import kernels
+from keras_bert_lab.encoder.dropout import Dropout
 
 __all__ = ["SelfAttention"]
 
@@ -61,7 +62,7 @@ class SelfAttention(keras.layers.Layer):
             3 * num_heads * key_dim, kernel_initializer=initializer, dtype=self.dtype_policy, name="qkv"
         )
         self.output_dense: keras.layers.Dense | None = None
-        self.dropout_layer = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name="dropout")
+        self.dropout_layer = Dropout(dropout, dtype=self.dtype_policy, name="dropout")
 
     def build(self, query_shape: Any, value_shape: Any = None) -> None:
         if self.built:

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from keras_bert_lab.encoder import Embeddings, Encoder, EncoderBlock, FeedForward, SelfAttention
+from keras_bert_lab.encoder.dropout import Dropout
 from keras_bert_lab.heads import ClassificationHead, MaskedLMHead, NextSentenceHead, Pooling
 from tests.samples import MAX_POSITIONS, B, D, F, H, N, S, V, batch, config, randomise, states, symbolic
 
@@ -101,6 +102,12 @@ EXAMPLES = [
         ),
         inputs=_packed,
         call=lambda layer, x: layer(x["input_word_ids"], positions=x["input_positions"]),
+    ),
+    Example(
+        name="dropout",
+        make=lambda dtype: Dropout(0.2, noise_shape=(B, 1, H), seed=7, dtype=dtype),
+        inputs=lambda: {"states": states()},
+        call=lambda layer, x: layer(x["states"]),
     ),
     Example(
         name="self_attention",
