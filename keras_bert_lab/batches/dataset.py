@@ -19,6 +19,10 @@ class Batches(Protocol):
 
     steps_per_epoch: int
 
+    @property
+    def target_shape(self) -> tuple[int | None, ...]:
+        """Shape of one row's targets; None = differs from batch to batch."""
+
     def batch(self, step: int) -> tuple[Any, ...]:
         """Batch `step`, counted over all epochs: (inputs,), (inputs, targets) or (inputs, targets, weights)."""
 
@@ -43,8 +47,11 @@ def as_dataset(batches: Batches, first_step: int = 0, epochs: int | None = None)
 
     if keras.backend.backend() != "tensorflow":
         return numbered()
-    signature = keras.tree.map_structure(
-        lambda array: tf.TensorSpec((None,) * array.ndim, array.dtype), batches.batch(first_step)
+    inputs, *rest = batches.batch(first_step)
+    signature = (
+        {key: tf.TensorSpec((None, None), array.dtype) for key, array in inputs.items()},
+        # Rows and masked positions differ from batch to batch; the number of labels does not, and metrics need it.
+        *(tf.TensorSpec((None, *batches.target_shape[: array.ndim - 1]), array.dtype) for array in rest),
     )
     dataset = tf.data.Dataset.from_generator(numbered, output_signature=signature).prefetch(2)
     count = tf.data.INFINITE_CARDINALITY if epochs is None else epochs * batches.steps_per_epoch

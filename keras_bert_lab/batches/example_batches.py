@@ -24,6 +24,7 @@ class ExampleBatches:
         batch_size: texts in a batch.
         targets: (R, ...) or None.
         weights: float (R,), one weight for each text, or None.
+        longest: no batch is padded beyond this, the encoder's limit; None = no limit.
         seed: of the order; None = the order of the texts, short ones first, the same in every epoch.
 
     Attributes:
@@ -38,12 +39,14 @@ class ExampleBatches:
         targets: np.ndarray | None = None,
         weights: np.ndarray | None = None,
         seed: int | None = None,
+        longest: int | None = None,
     ) -> None:
         self.rows = rows
         self.pad_id = pad_id
         self.targets = targets
         self.weights = weights
         self.seed = seed
+        self.longest = longest
         self.batch_size = batch_size
         self.steps_per_epoch = -(-len(rows) // batch_size)
         self._lengths = rows.lengths
@@ -51,7 +54,8 @@ class ExampleBatches:
 
     def _plan(self, epoch: int) -> list[tuple[np.ndarray, int]]:
         rng = None if self.seed is None else generator(self.seed, 0, epoch)
-        return bucket_batches(self._lengths, self.batch_size, rng)
+        batches = bucket_batches(self._lengths, self.batch_size, rng)
+        return [(rows, min(length, self.longest or length)) for rows, length in batches]
 
     def _at(self, step: int) -> tuple[np.ndarray, int]:
         epoch, place = divmod(step, self.steps_per_epoch)
@@ -75,7 +79,13 @@ class ExampleBatches:
             None if self.targets is None else self.targets[rows],
             None if self.weights is None else self.weights[rows],
             self.seed if shuffle else None,
+            self.longest,
         )
+
+    @property
+    def target_shape(self) -> tuple[int, ...]:
+        """Shape of one text's target: the same in all batches."""
+        return () if self.targets is None else self.targets.shape[1:]
 
     def counts(self, step: int) -> tuple[int, int]:
         """Real tokens and slots of batch `step`."""

@@ -67,6 +67,11 @@ class MaskedBatches:
         self._epoch = functools.lru_cache(maxsize=2)(self._plan)
         self.steps_per_epoch = -(-len(self._epoch(0)) // batch_size)
 
+    @property
+    def target_shape(self) -> tuple[int | None, ...]:
+        """Shape of one row's targets: P differs from batch to batch."""
+        return (None,)
+
     @staticmethod
     def _pieces(rows: TokenRows, longest: int) -> tuple[np.ndarray, np.ndarray]:
         """Start and length of each piece in the flat ids: rows cut into equal parts of at most `longest` tokens."""

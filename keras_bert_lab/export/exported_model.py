@@ -66,6 +66,9 @@ class ExportedModel:
         """
         labels = self.description["labels"]
         answers = self(texts)
+        if self.description["kind"] == "regression":
+            numbers = answers["score"].astype(float)
+            return pd.DataFrame({"label": numbers, "score": numbers, "probabilities": [{} for _ in numbers]})
         if "label" not in answers:
             raise ExportError(
                 f"predict_text needs a classifier. {self.folder} answers {sorted(answers)}. Call the model instead."

@@ -73,7 +73,7 @@ def _masked_language_model(model: MaskedLanguageModel) -> list[Endpoint]:
         is_mask = tf.equal(inputs[contract.WORD_IDS], vocabulary.mask_id)
         gaps = tf.ragged.boolean_mask(tf.broadcast_to(tf.range(tf.shape(is_mask)[1]), tf.shape(is_mask)), is_mask)
         logits = model({**inputs, contract.MASKED_POSITIONS: gaps.to_tensor(0)}, training=False)
-        scores, best = tf.math.top_k(tf.nn.softmax(logits), k=TOP_K)
+        scores, best = tf.math.top_k(tf.nn.softmax(logits)[:, :, : len(vocabulary)], k=TOP_K)
         real = tf.sequence_mask(gaps.row_lengths())[:, :, tf.newaxis]
         tokens = tf.gather(tf.constant(vocabulary.tokens), best)
         return {"tokens": tf.where(real, tokens, ""), "scores": tf.where(real, scores, 0.0)}
@@ -94,7 +94,8 @@ def _text_and_tokens(from_text: Callable[..., Any], from_tokens: Callable[[Any],
 
 def _functional(model: keras.Model) -> list[Endpoint]:
     """A model that the user composed: strings in, and, where one Preprocessor stands between, ids in."""
-    names = ["text", "text_pair"] if len(model.inputs) == 2 else ["text"]
+    # Named inputs keep their names; else they are the text, or the first and the second text of pairs.
+    names = list(model.input) if isinstance(model.input, dict) else ["text", "text_pair"][: len(model.inputs)]
     strings = [tensor for tensor in model.inputs if keras.backend.standardize_dtype(tensor.dtype) == "string"]
     if len(strings) != len(model.inputs) or len(strings) > 2:
         received = [f"{tensor.name}: {keras.backend.standardize_dtype(tensor.dtype)}" for tensor in model.inputs]
@@ -106,8 +107,9 @@ def _functional(model: keras.Model) -> list[Endpoint]:
         return dict(zip(model.output_names, keras.tree.flatten(outputs), strict=True))
 
     def from_text(*texts: Any) -> dict[str, Any]:
-        columns = [ops.reshape(text, (-1, *tensor.shape[1:])) for text, tensor in zip(texts, model.inputs, strict=True)]
-        return named(model(keras.tree.pack_sequence_as(model.input, columns), training=False))
+        if isinstance(model.input, dict):
+            return named(model(dict(zip(names, texts, strict=True)), training=False))
+        return named(model(list(texts) if len(texts) == 2 else texts[0], training=False))
 
     specs = {name: tf.TensorSpec((None,), tf.string, name=name) for name in names}
     endpoints = [Endpoint(name="text", function=from_text, inputs=specs)]

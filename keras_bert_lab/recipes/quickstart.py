@@ -65,7 +65,8 @@ def _say(step: int, title: str) -> None:
 def _make_folders(output: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
     """Folders of this run that no earlier run has used: the run's own, and that of the exported model."""
     exported = output / "saved_models" / "quickstart"
-    version = max(next_version(exported), next_version(output / "runs" / "quickstart"))
+    taken = (exported, exported.with_name("quickstart-tokens"), output / "runs" / "quickstart")
+    version = max(next_version(folder) for folder in taken)
     run = output / "runs" / "quickstart" / str(version)
     run.mkdir(parents=True)
     return run, exported

@@ -71,6 +71,7 @@ def encode_labels(values: Any, names: list[str], kind: str) -> np.ndarray:
     Raises:
         DataError: a label that the model does not know, or that is missing.
     """
+    table = getattr(values, "ndim", 1) == 2
     values = _as_list(values)
     if kind == "regression":
         numbers = np.array(values, np.float32).reshape(-1, 1)
@@ -92,10 +93,11 @@ def encode_labels(values: Any, names: list[str], kind: str) -> np.ndarray:
 
     if kind == "multi_label":
         targets = np.zeros((len(values), len(names)), np.float32)
+        flags = table or not {"0", "1"} & set(names)  # else [0, 1] names two labels
         for row, chosen in enumerate(values):
             if not isinstance(chosen, (list, tuple, set)):
                 raise DataError(f"kind='multi_label' needs a list of labels for each text. Received: {chosen!r} in row {row}")
-            if len(chosen) == len(names) and all(flag in (0, 1) for flag in chosen):
+            if flags and len(chosen) == len(names) and all(flag in (0, 1) for flag in chosen):
                 targets[row] = list(chosen)  # already one 0 or 1 for each label
             else:
                 targets[row, [place(row, name) for name in chosen]] = 1.0

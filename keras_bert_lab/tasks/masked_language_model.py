@@ -15,7 +15,7 @@ from keras_bert_lab.encoder import Encoder
 from keras_bert_lab.errors import DataError
 from keras_bert_lab.heads import MaskedLMHead
 from keras_bert_lab.lazy import LazyModule
-from keras_bert_lab.tasks.parts import check_fit, deserialized, not_trained, recompile, refuse_settings, trained
+from keras_bert_lab.tasks.parts import check_fit, deserialized, not_trained, one_replica, recompile, refuse_settings, trained
 from keras_bert_lab.tasks.text_inputs import is_texts, some_texts
 from keras_bert_lab.text import Preprocessor
 from keras_bert_lab.training import AdamW, Progress
@@ -56,7 +56,7 @@ class MaskedLanguageModel(keras.Model):
     def __init__(
         self, encoder: Encoder, preprocessor: Preprocessor, name: str | None = "masked_language_model", **kwargs: Any
     ) -> None:
-        kwargs.setdefault("dtype", encoder.dtype_policy)
+        kwargs.setdefault("dtype", getattr(encoder, "dtype_policy", None))
         super().__init__(name=name, **kwargs)
         check_fit(encoder, preprocessor)
         self.encoder = encoder
@@ -91,6 +91,11 @@ class MaskedLanguageModel(keras.Model):
     @property
     def non_trainable_weights(self) -> list[Any]:
         return not_trained(self.weights, self.trainable_variables)
+
+    def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
+        if iterator is not None and self._distribute_strategy is not None:
+            iterator, data_batch = None, one_replica(self, iterator)
+        super()._maybe_symbolic_build(iterator, data_batch)
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         recompile(self, config)
@@ -155,11 +160,14 @@ class MaskedLanguageModel(keras.Model):
         """
         longest = self.encoder.config.max_positions
         length = sequence_length or min(_DEFAULT_LENGTH, self.preprocessor.row_length)
-        if not 3 <= length <= longest:
+        if not isinstance(length, int) or not 3 <= length <= longest:
             raise ValueError(
                 f"sequence_length must be between 3 and max_positions={longest}. Received: sequence_length={length!r}"
             )
-        (column,) = some_texts(texts)
+        columns = some_texts(texts)
+        if len(columns) != 1:
+            raise ValueError("A MaskedLanguageModel takes single texts. Received: pairs of texts.")
+        (column,) = columns
         tokenize = self.preprocessor.tokenizer.tokenize
         rows = tokenize_rows(lambda part: (tokenize(part),) * 2, int(column.shape[0]), lambda rows: column[rows])
         return MaskedBatches(rows, self.preprocessor.tokenizer.vocabulary, length, batch_size, masking, seed)
@@ -196,6 +204,8 @@ class MaskedLanguageModel(keras.Model):
             validation_data = as_dataset(held_out, epochs=1)
         if is_texts(x):
             refuse_settings(kwargs)
+            if y is not None:
+                raise ValueError(f"A MaskedLanguageModel makes its own targets. Received: y={y!r:.60}. Leave it out.")
             train = self.batches(x, batch_size or 32, **settings)
             if verbose:
                 callbacks.append(Progress(train, "pretraining"))
@@ -248,6 +258,8 @@ class MaskedLanguageModel(keras.Model):
         """
         vocabulary = self.preprocessor.tokenizer.vocabulary
         mask_token = vocabulary.special_tokens["mask"]
+        if not isinstance(top_k, int) or not 1 <= top_k <= len(vocabulary):
+            raise ValueError(f"top_k must be an integer between 1 and {len(vocabulary)}. Received: top_k={top_k!r}")
         (column,) = some_texts(texts)
         originals = [text.decode() for text in column.numpy()]
         inputs = self.preprocessor(column, special_tokens=True)
@@ -265,7 +277,8 @@ class MaskedLanguageModel(keras.Model):
         real = np.arange(positions.shape[1]) < count[:, None]
         positions[real] = np.nonzero(found)[1]
         logits = self({**inputs, contract.MASKED_POSITIONS: positions})
-        probabilities, best = ops.top_k(ops.softmax(logits, axis=-1), k=top_k)
+        # An encoder may have more ids than the vocabulary has tokens.
+        probabilities, best = ops.top_k(ops.softmax(logits, axis=-1)[:, :, : len(vocabulary)], k=top_k)
         probabilities, best = ops.convert_to_numpy(probabilities), ops.convert_to_numpy(best)
         candidates = []
         for row, gap in zip(*np.nonzero(real), strict=True):

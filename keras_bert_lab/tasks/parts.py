@@ -9,7 +9,7 @@ import keras
 from keras_bert_lab.encoder import Encoder
 from keras_bert_lab.text import Preprocessor
 
-__all__ = ["check_fit", "deserialized", "not_trained", "recompile", "refuse_settings", "trained"]
+__all__ = ["check_fit", "deserialized", "not_trained", "one_replica", "recompile", "refuse_settings", "trained"]
 
 
 def check_fit(encoder: Encoder, preprocessor: Preprocessor) -> None:
@@ -45,6 +45,17 @@ def deserialized(config: dict[str, Any]) -> dict[str, Any]:
     if isinstance(config.get("dtype"), dict):
         config["dtype"] = keras.dtype_policies.deserialize(config["dtype"])
     return config
+
+
+def one_replica(model: keras.Model, iterator: Any) -> Any:
+    """The part of the first batch that one replica gets, for Keras to build the metrics from; None where there is no batch.
+
+    Keras takes the mean over the replicas: token ids become floats, and parts of different size cannot be averaged.
+    """
+    for _, _, batches in iterator:
+        parts_of = model.distribute_strategy.experimental_local_results
+        return keras.tree.map_structure(lambda value: parts_of(value)[0], next(batches))  # noqa: B023  called at once
+    return None
 
 
 def trained(variables: list[Any], encoder: Encoder, uses_pooler: bool) -> list[Any]:

@@ -15,7 +15,7 @@ from keras_bert_lab.heads import ClassificationHead
 from keras_bert_lab.heads.kinds import check_loss, kind_of
 from keras_bert_lab.lazy import LazyModule
 from keras_bert_lab.tasks.labels import encode_labels, label_names
-from keras_bert_lab.tasks.parts import check_fit, deserialized, not_trained, recompile, refuse_settings, trained
+from keras_bert_lab.tasks.parts import check_fit, deserialized, not_trained, one_replica, recompile, refuse_settings, trained
 from keras_bert_lab.tasks.text_inputs import is_dataset, is_texts, sample_weights, some_texts, tokenized
 from keras_bert_lab.text import Preprocessor
 from keras_bert_lab.training import AdamW, Progress
@@ -66,7 +66,7 @@ class TextClassifier(keras.Model):
         name: str | None = "text_classifier",
         **kwargs: Any,
     ) -> None:
-        kwargs.setdefault("dtype", encoder.dtype_policy)
+        kwargs.setdefault("dtype", getattr(encoder, "dtype_policy", None))
         super().__init__(name=name, **kwargs)
         check_fit(encoder, preprocessor)
         if labels is None and kind != "regression":
@@ -116,6 +116,11 @@ class TextClassifier(keras.Model):
     @property
     def non_trainable_weights(self) -> list[Any]:
         return not_trained(self.weights, self.trainable_variables)
+
+    def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
+        if iterator is not None and self._distribute_strategy is not None:
+            iterator, data_batch = None, one_replica(self, iterator)
+        super()._maybe_symbolic_build(iterator, data_batch)
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         recompile(self, config)
@@ -176,12 +181,11 @@ class TextClassifier(keras.Model):
             weights = sample_weights(targets, self.labels, class_weight, sample_weight)
         rows = tokenized(self.preprocessor, columns)
         pad_id = self.preprocessor.tokenizer.vocabulary.pad_id
-        return ExampleBatches(rows, pad_id, batch_size, targets, weights, seed)
+        return ExampleBatches(rows, pad_id, batch_size, targets, weights, seed, self.preprocessor.row_length)
 
     def _dataset_of(self, x: Any) -> Any:
         """A `tf.data.Dataset` of (texts, labels) batches -> one of (token ids, targets) batches; others stay as they are."""
-        first = x.element_spec[0] if isinstance(x.element_spec, tuple) else x.element_spec
-        if isinstance(first, Mapping):
+        if isinstance(_texts_of(x), Mapping):
             return x
 
         def prepared(texts: Any, *rest: Any) -> Any:
@@ -223,6 +227,8 @@ class TextClassifier(keras.Model):
         """
         callbacks = list(callbacks or [])
         if is_dataset(x):
+            if self.pairs is None and not isinstance(_texts_of(x), Mapping):
+                self.pairs = isinstance(_texts_of(x), tuple)
             x = self._dataset_of(x)
         if not is_texts(x):
             if is_dataset(validation_data):
@@ -244,8 +250,8 @@ class TextClassifier(keras.Model):
             raise ValueError("fit on texts needs their labels. Received: y=None")
         refuse_settings(kwargs)
         size = batch_size or 32
-        self.pairs = len(some_texts(x)) == 2 if self.pairs is None else self.pairs
         train = self.batches(x, y, size, seed, class_weight, sample_weight)
+        self.pairs = len(some_texts(x)) == 2  # only now: what is refused decides nothing
         if is_dataset(validation_data):
             validation_data = self._dataset_of(validation_data)
         elif validation_data is not None:
@@ -329,6 +335,11 @@ class TextClassifier(keras.Model):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> TextClassifier:
         return cls(**deserialized(config))
+
+
+def _texts_of(dataset: Any) -> Any:
+    """What the first part of a data set's batches is: a spec of texts, a tuple of two, or a dict of token ids."""
+    return dataset.element_spec[0] if isinstance(dataset.element_spec, tuple) else dataset.element_spec
 
 
 def _in_order(labels: Any) -> list[str]:

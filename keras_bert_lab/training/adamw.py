@@ -67,6 +67,16 @@ class AdamW(keras.optimizers.AdamW):
                 self.exclude_from_weight_decay(var_list=excluded)
         super().build(variables)
 
+    def _clip_gradients(self, grads: list[Any]) -> list[Any]:
+        if keras.backend.backend() != "tensorflow" or not self.global_clipnorm:
+            return super()._clip_gradients(grads)
+        # Keras measures the rows of a sparse gradient one by one, and on several replicas each one's part of the gradient.
+        grads = whole = [tf.convert_to_tensor(grad) for grad in grads]
+        context = tf.distribute.get_replica_context()
+        if context is not None and context.num_replicas_in_sync > 1:
+            whole = context.all_reduce(tf.distribute.ReduceOp.SUM, grads)
+        return tf.clip_by_global_norm(grads, self.global_clipnorm, use_norm=tf.linalg.global_norm(whole))[0]
+
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         if keras.backend.backend() != "tensorflow" or self.amsgrad:
             super().update_step(gradient, variable, learning_rate)
