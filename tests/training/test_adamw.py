@@ -278,8 +278,12 @@ def test_exclusions_are_still_there_after_loading(tmp_path):
 
 def test_float32_weights_and_slots_under_mixed_bfloat16():
     """Same numbers as Keras's optimizer, which keeps float32 weights and moments too."""
-    mine, theirs = compiled(small_model("mixed_bfloat16")), small_model("mixed_bfloat16")
-    optimizer = keras.optimizers.AdamW(kbl.LinearWarmupDecay(0.03, 11, 3), weight_decay=0.3, epsilon=1e-6, global_clipnorm=1.0)
+    mine, theirs = small_model("mixed_bfloat16"), small_model("mixed_bfloat16")
+    schedule = kbl.LinearWarmupDecay(0.03, 11, 3)
+    mine.compile(kbl.AdamW(schedule, weight_decay=0.3, global_clipnorm=None), loss="mse")
+    # Keras measures sparse gradients row by row, so its clipping differs. A limit that is never reached clips nothing and
+    # makes Keras sum repeated rows, as ours does.
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=0.3, epsilon=1e-6, global_clipnorm=1e9)
     optimizer.exclude_from_weight_decay(var_list=[weight for weight in theirs.weights if weight.name in WITHOUT_DECAY])
     theirs.compile(optimizer, loss="mse")
     for x, y in small_batches(5):
@@ -288,9 +292,8 @@ def test_float32_weights_and_slots_under_mixed_bfloat16():
     assert mine.layers[1].compute_dtype == "bfloat16"
     assert {weight.dtype for weight in mine.weights} == {"float32"}
     assert {slot.dtype for slot in mine.optimizer.variables[2:]} == {"float32"}
-    # The two clip with factors that differ in the last digit; in bfloat16 that decides some roundings of the next steps.
     for own, other in zip(mine.weights, theirs.weights, strict=True):
-        np.testing.assert_allclose(np.asarray(own), np.asarray(other), rtol=0, atol=1e-3)
+        np.testing.assert_allclose(np.asarray(own), np.asarray(other), rtol=1e-6, atol=1e-6)
 
 
 def test_trains_an_encoder_in_a_functional_model():
