@@ -15,7 +15,7 @@ from keras_bert_lab.encoder import Encoder
 from keras_bert_lab.errors import DataError
 from keras_bert_lab.heads import MaskedLMHead
 from keras_bert_lab.lazy import LazyModule
-from keras_bert_lab.tasks.parts import check_fit, deserialized, not_trained, one_replica, recompile, refuse_settings, trained
+from keras_bert_lab.tasks.parts import Task, check_fit, refuse_settings
 from keras_bert_lab.tasks.text_inputs import is_texts, some_texts
 from keras_bert_lab.text import Preprocessor
 from keras_bert_lab.training import AdamW, Progress
@@ -29,7 +29,7 @@ _DEFAULT_LENGTH = 128
 
 
 @keras.saving.register_keras_serializable(package="keras_bert_lab")
-class MaskedLanguageModel(keras.Model):
+class MaskedLanguageModel(Task, keras.Model):
     """A Keras model that predicts masked tokens: pretraining, and filling gaps.
 
     `fit` and `evaluate` take texts, pack them into full rows and mask them anew in every epoch. The loss is the sum of the
@@ -53,6 +53,8 @@ class MaskedLanguageModel(keras.Model):
     Reference: Devlin et al. 2018, section 3.1, task 1; packing: Krell et al. 2021.
     """
 
+    uses_pooler = False
+
     def __init__(
         self, encoder: Encoder, preprocessor: Preprocessor, name: str | None = "masked_language_model", **kwargs: Any
     ) -> None:
@@ -75,30 +77,6 @@ class MaskedLanguageModel(keras.Model):
             )
         hidden = self.encoder({key: value for key, value in inputs.items() if key != contract.MASKED_POSITIONS})
         return self.head(hidden[contract.SEQUENCE_OUTPUT], inputs[contract.MASKED_POSITIONS])
-
-    @property
-    def trainable_variables(self) -> list[Any]:
-        return trained(super().trainable_variables, self.encoder, uses_pooler=False)
-
-    @property
-    def non_trainable_variables(self) -> list[Any]:
-        return not_trained(self.variables, self.trainable_variables)
-
-    @property
-    def trainable_weights(self) -> list[Any]:
-        return self.trainable_variables
-
-    @property
-    def non_trainable_weights(self) -> list[Any]:
-        return not_trained(self.weights, self.trainable_variables)
-
-    def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
-        if iterator is not None and self._distribute_strategy is not None:
-            iterator, data_batch = None, one_replica(self, iterator)
-        super()._maybe_symbolic_build(iterator, data_batch)
-
-    def compile_from_config(self, config: dict[str, Any]) -> None:
-        recompile(self, config)
 
     def compile(self, optimizer: Any = "auto", loss: Any = None, weighted_metrics: Any = "auto", **kwargs: Any) -> None:
         """Like `keras.Model.compile`; the loss is that of the task.
@@ -297,18 +275,6 @@ class MaskedLanguageModel(keras.Model):
                     }
                 )
         return pd.DataFrame(candidates)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "dtype": self.dtype_policy,
-            "encoder": keras.saving.serialize_keras_object(self.encoder),
-            "preprocessor": keras.saving.serialize_keras_object(self.preprocessor),
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> MaskedLanguageModel:
-        return cls(**deserialized(config))
 
 
 def _total(count: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The parts that every task is made of: an encoder, and a preprocessor that fits it."""
+"""What every task does in the same way: its parts, what of them it trains, and how it comes back from a file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import keras
 from keras_bert_lab.encoder import Encoder
 from keras_bert_lab.text import Preprocessor
 
-__all__ = ["check_fit", "deserialized", "not_trained", "one_replica", "recompile", "refuse_settings", "trained"]
+__all__ = ["Task", "check_fit", "refuse_settings"]
 
 
 def check_fit(encoder: Encoder, preprocessor: Preprocessor) -> None:
@@ -37,43 +37,6 @@ def check_fit(encoder: Encoder, preprocessor: Preprocessor) -> None:
         )
 
 
-def deserialized(config: dict[str, Any]) -> dict[str, Any]:
-    """A task's config with its encoder and preprocessor made."""
-    config = dict(config)
-    for part in ("encoder", "preprocessor"):
-        config[part] = keras.saving.deserialize_keras_object(config[part])
-    if isinstance(config.get("dtype"), dict):
-        config["dtype"] = keras.dtype_policies.deserialize(config["dtype"])
-    return config
-
-
-def one_replica(model: keras.Model, iterator: Any) -> Any:
-    """The part of the first batch that one replica gets, for Keras to build the metrics from; None where there is no batch.
-
-    Keras takes the mean over the replicas: token ids become floats, and parts of different size cannot be averaged.
-    """
-    for _, _, batches in iterator:
-        parts_of = model.distribute_strategy.experimental_local_results
-        return keras.tree.map_structure(lambda value: parts_of(value)[0], next(batches))  # noqa: B023  called at once
-    return None
-
-
-def trained(variables: list[Any], encoder: Encoder, uses_pooler: bool) -> list[Any]:
-    """Those of a task's trainable variables that it trains.
-
-    A task that does not use the encoder's pooler does not train it: it would get no gradient, only a warning.
-    """
-    unused = [] if uses_pooler or encoder.pooler is None else encoder.pooler.variables
-    left_out = {id(variable) for variable in unused}
-    return [variable for variable in variables if id(variable) not in left_out]
-
-
-def not_trained(variables: list[Any], chosen: list[Any]) -> list[Any]:
-    """Those of a task's variables that are not among the trained ones."""
-    known = {id(variable) for variable in chosen}
-    return [variable for variable in variables if id(variable) not in known]
-
-
 def refuse_settings(settings: dict[str, Any]) -> None:
     """Refuse settings of `keras.Model.fit` that follow from the texts and their batches.
 
@@ -88,13 +51,69 @@ def refuse_settings(settings: dict[str, Any]) -> None:
             )
 
 
-def recompile(model: keras.Model, config: dict[str, Any] | None) -> None:
-    """Compile a task that comes from a saved file as it was compiled before, its optimizer ready for its state.
+class Task:
+    """Mixed into a `keras.Model` that has an `encoder` and a `preprocessor`.
 
-    Keras does this by itself only for models with a `compile` of its own signature.
+    Attributes:
+        uses_pooler: whether `pooled_output` is used. If not, the encoder's pooler is not trained: it would get no gradient,
+            only a warning.
     """
-    config = keras.saving.deserialize_keras_object(config) if config else None
-    if config:
-        model.compile(**config)
-        if model.optimizer is not None:
-            model.optimizer.build(model.trainable_variables)
+
+    encoder: Encoder
+    preprocessor: Preprocessor
+    uses_pooler: bool
+
+    def _chosen(self, variables: list[Any], is_trained: bool) -> list[Any]:
+        trained: list[Any] = super().trainable_variables  # type: ignore[misc]
+        left_out = [] if self.uses_pooler or self.encoder.pooler is None else self.encoder.pooler.variables
+        found = {id(variable) for variable in trained} - {id(variable) for variable in left_out}
+        return [variable for variable in variables if (id(variable) in found) is is_trained]
+
+    @property
+    def trainable_variables(self) -> list[Any]:
+        return self._chosen(super().trainable_variables, is_trained=True)  # type: ignore[misc]
+
+    @property
+    def non_trainable_variables(self) -> list[Any]:
+        return self._chosen(self.variables, is_trained=False)  # type: ignore[attr-defined]
+
+    @property
+    def trainable_weights(self) -> list[Any]:
+        return self.trainable_variables
+
+    @property
+    def non_trainable_weights(self) -> list[Any]:
+        return self._chosen(self.weights, is_trained=False)  # type: ignore[attr-defined]
+
+    def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
+        # To build the metrics, Keras takes the mean of the first batch over the replicas: token ids become floats, and parts
+        # of different size cannot be averaged. The part of one replica does.
+        if iterator is not None and self._distribute_strategy is not None:  # type: ignore[attr-defined]
+            parts_of = self.distribute_strategy.experimental_local_results  # type: ignore[attr-defined]
+            first = next((next(batches) for _, _, batches in iterator), None)
+            iterator, data_batch = None, keras.tree.map_structure(lambda value: parts_of(value)[0], first)
+        super()._maybe_symbolic_build(iterator, data_batch)  # type: ignore[misc]
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        # Keras does this by itself only for models whose `compile` is its own.
+        config = keras.saving.deserialize_keras_object(config)
+        self.compile(**config)  # type: ignore[attr-defined]
+        if self.optimizer is not None:  # type: ignore[attr-defined]
+            self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "name": self.name,  # type: ignore[attr-defined]
+            "dtype": self.dtype_policy,  # type: ignore[attr-defined]
+            "encoder": keras.saving.serialize_keras_object(self.encoder),
+            "preprocessor": keras.saving.serialize_keras_object(self.preprocessor),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        config = dict(config)
+        for part in ("encoder", "preprocessor"):
+            config[part] = keras.saving.deserialize_keras_object(config[part])
+        if isinstance(config["dtype"], dict):
+            config["dtype"] = keras.dtype_policies.deserialize(config["dtype"])
+        return cls(**config)

@@ -15,7 +15,7 @@ from keras_bert_lab.heads import ClassificationHead
 from keras_bert_lab.heads.kinds import check_loss, kind_of
 from keras_bert_lab.lazy import LazyModule
 from keras_bert_lab.tasks.labels import encode_labels, label_names
-from keras_bert_lab.tasks.parts import check_fit, deserialized, not_trained, one_replica, recompile, refuse_settings, trained
+from keras_bert_lab.tasks.parts import Task, check_fit, refuse_settings
 from keras_bert_lab.tasks.text_inputs import is_dataset, is_texts, sample_weights, some_texts, tokenized
 from keras_bert_lab.text import Preprocessor
 from keras_bert_lab.training import AdamW, Progress
@@ -26,7 +26,7 @@ pd = LazyModule("pandas")
 
 
 @keras.saving.register_keras_serializable(package="keras_bert_lab")
-class TextClassifier(keras.Model):
+class TextClassifier(Task, keras.Model):
     """A Keras model that takes texts (or pairs of texts) and gives probabilities of labels.
 
     It stays an ordinary `keras.Model`: `fit`, `evaluate` and `predict` take texts as well as batches of token ids, and
@@ -77,6 +77,7 @@ class TextClassifier(keras.Model):
         kind_of(kind)
         self.kind = kind
         self.pooling = pooling
+        self.uses_pooler = pooling == "cls"
         self.dropout = dropout
         self.pairs = pairs
         self.encoder = encoder
@@ -100,30 +101,6 @@ class TextClassifier(keras.Model):
         if not isinstance(inputs, Mapping):
             inputs = self.preprocessor(inputs)
         return self.head(self.encoder(inputs), padding_mask=inputs[contract.MASK])
-
-    @property
-    def trainable_variables(self) -> list[Any]:
-        return trained(super().trainable_variables, self.encoder, uses_pooler=self.pooling == "cls")
-
-    @property
-    def non_trainable_variables(self) -> list[Any]:
-        return not_trained(self.variables, self.trainable_variables)
-
-    @property
-    def trainable_weights(self) -> list[Any]:
-        return self.trainable_variables
-
-    @property
-    def non_trainable_weights(self) -> list[Any]:
-        return not_trained(self.weights, self.trainable_variables)
-
-    def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
-        if iterator is not None and self._distribute_strategy is not None:
-            iterator, data_batch = None, one_replica(self, iterator)
-        super()._maybe_symbolic_build(iterator, data_batch)
-
-    def compile_from_config(self, config: dict[str, Any]) -> None:
-        recompile(self, config)
 
     def compile(self, optimizer: Any = "auto", loss: Any = "auto", metrics: Any = "auto", **kwargs: Any) -> None:
         """Like `keras.Model.compile`; what is left out follows from the kind.
@@ -320,21 +297,13 @@ class TextClassifier(keras.Model):
         return pd.DataFrame({"label": best, "score": outputs.max(axis=1).astype(float), "probabilities": tables})
 
     def get_config(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "dtype": self.dtype_policy,
-            "encoder": keras.saving.serialize_keras_object(self.encoder),
-            "preprocessor": keras.saving.serialize_keras_object(self.preprocessor),
+        return super().get_config() | {
             "labels": self.labels or None,
             "kind": self.kind,
             "pooling": self.pooling,
             "dropout": self.dropout,
             "pairs": self.pairs,
         }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> TextClassifier:
-        return cls(**deserialized(config))
 
 
 def _texts_of(dataset: Any) -> Any:

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from keras_bert_lab import MaskedLanguageModel, TextClassifier
-from keras_bert_lab.tasks.parts import not_trained, trained
 from tests.tasks.small_tasks import LABELS, TEXTS, classifier, encoder, language_model, preprocessor
 
 TASKS: list[Callable[..., Any]] = [MaskedLanguageModel, lambda *parts: TextClassifier(*parts, ["neg", "pos"])]
@@ -32,17 +31,25 @@ def test_a_preprocessor_that_does_not_fit_is_refused(task: Callable[..., Any]) -
 
 
 def test_only_the_pooler_is_left_out() -> None:
-    model = encoder()
-    kept = trained(model.trainable_variables, model, uses_pooler=False)
-    assert len(kept) == len(model.trainable_variables) - 2
-    assert not any("pooler" in variable.path for variable in kept)
-    assert [variable.path for variable in not_trained(model.variables, kept)] == [
-        "encoder/pooler/kernel",
-        "encoder/pooler/bias",
-    ]
-    assert trained(model.trainable_variables, model, uses_pooler=True) == model.trainable_variables
-    bare = encoder(pooler=False)
-    assert trained(bare.trainable_variables, bare, uses_pooler=False) == bare.trainable_variables
+    for model in (
+        MaskedLanguageModel(encoder(), preprocessor()),
+        TextClassifier(encoder(), preprocessor(), ["neg", "pos"], pooling="mean"),
+    ):
+        left_out = ["encoder/pooler/kernel", "encoder/pooler/bias"]
+        assert [variable.path for variable in model.non_trainable_weights] == left_out
+        assert len(model.trainable_weights) == len(model.weights) - 2
+        assert model.trainable_variables == model.trainable_weights
+    with_pooler = TextClassifier(encoder(), preprocessor(), ["neg", "pos"], pooling="cls")
+    assert with_pooler.non_trainable_weights == []
+    without = MaskedLanguageModel(encoder(pooler=False), preprocessor())
+    assert without.non_trainable_weights == []
+
+
+def test_a_frozen_encoder_leaves_the_head() -> None:
+    model = TextClassifier(encoder(), preprocessor(), ["neg", "pos"], pooling="mean")
+    model.encoder.trainable = False
+    assert [variable.path for variable in model.trainable_weights] == [variable.path for variable in model.head.weights]
+    assert len(model.non_trainable_weights) == len(model.encoder.weights)
 
 
 @pytest.mark.parametrize("setting", [{"shuffle": False}, {"steps_per_epoch": 5}])
