@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 import time
 from collections.abc import Callable
@@ -14,10 +15,11 @@ import tensorflow as tf
 
 from benchmarks import encoder_weights
 from benchmarks.encoder_cases import PRODUCTS, Case, batch
-from benchmarks.measure import serve, time_steps
+from benchmarks.measure import serve, time_steps, timed_run
 from keras_bert_lab.config import EncoderConfig
 from keras_bert_lab.encoder import Encoder
 from keras_bert_lab.heads import MaskedLMHead
+from keras_bert_lab.training import AdamW
 
 _POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 _BATCHES = 8  # different batches, so that no step sees what the last one saw
@@ -53,11 +55,7 @@ class Ours:
         return self.inputs(data) | {"masked_lm_positions": data["positions"]}
 
     def optimizer(self) -> keras.optimizers.Optimizer:
-        try:
-            from keras_bert_lab.training import AdamW
-        except ImportError:
-            return keras.optimizers.AdamW(1e-4, weight_decay=0.01)
-        return AdamW(1e-4, weight_decay=0.01)
+        return AdamW(1e-4, weight_decay=0.01, global_clipnorm=None)  # the peers do not clip either
 
 
 class KerasHub:
@@ -90,7 +88,7 @@ class Commands:
 
     def __init__(self, peer: str, case: Case, precision: str, folder: Path) -> None:
         self.case = case
-        self.peer = {"ours": Ours, "kerashub": KerasHub}[peer](case, _POLICIES[precision], folder)
+        self.peer: Ours | KerasHub = (Ours if peer == "ours" else KerasHub)(case, _POLICIES[precision], folder)
         self.optimizer = self.peer.optimizer()
         self.steps: dict[str, Callable[[], Any]] = {}
 
@@ -100,7 +98,7 @@ class Commands:
         hidden = self.peer.encoder(self.peer.inputs(data), training=False)
         logits = self.peer.model(self.peer.masked_inputs(data), training=False)
         outputs = {"sequence": hidden["sequence_output"], "pooled": hidden["pooled_output"], "logits": logits}
-        np.savez(results, **{name: np.asarray(value, "float32") for name, value in outputs.items()})
+        np.savez(results, allow_pickle=False, **{name: np.asarray(value, "float32") for name, value in outputs.items()})
         return results
 
     def _forward(self, jit_compile: bool) -> Callable[[], Any]:
@@ -115,8 +113,12 @@ class Commands:
             {name: tf.constant(value) for name, value in self.peer.inputs(batch(self.case, seed)).items()}
             for seed in range(_BATCHES)
         ]
-        turn = iter(range(sys.maxsize))
-        return lambda: forward(data[next(turn) % _BATCHES])[1].numpy()
+        endless = itertools.cycle(data)
+
+        def step() -> Any:
+            return forward(next(endless))[1].numpy()
+
+        return step
 
     def _train(self, jit_compile: bool) -> Callable[[], Any]:
         model = self.peer.model
@@ -129,17 +131,21 @@ class Commands:
         stacked = {name: np.stack([one[name] for one in inputs]) for name in inputs[0]}
         targets = np.stack([data["targets"] for data in batches])
         iterator = iter(tf.data.Dataset.from_tensor_slices((stacked, targets)).repeat())
-        return lambda: float(function(iterator)["loss"])
+
+        def step() -> float:
+            return float(function(iterator)["loss"])
+
+        return step
 
     def warm_up(self, workload: str) -> dict[str, Any]:
-        """Trace, compile and run twice."""
+        """Trace, compile and run three times; not part of the result, but reported."""
         kind, _, xla = workload.partition("_")
         start = time.perf_counter()
         self.steps[workload] = {"forward": self._forward, "train": self._train}[kind](bool(xla))
         return {"prepare": time.perf_counter() - start, "seconds": time_steps(self.steps[workload], 3)}
 
     def run(self, workload: str, steps: int) -> dict[str, Any]:
-        return {"seconds": time_steps(self.steps[workload], steps)}
+        return timed_run(self.steps[workload], steps)
 
     def drop(self, workload: str) -> None:
         """Free a workload's graph."""
@@ -151,8 +157,11 @@ def product(shape: tuple[int, int, int], precision: str, repeats: int) -> float:
     rows, inner, columns = shape
     left, right = (tf.cast(tf.random.normal(size), precision) for size in ((rows, inner), (inner, columns)))
     multiply = tf.function(tf.matmul)
-    seconds = time_steps(lambda: multiply(left, right)[0, 0].numpy(), repeats + 2)[2:]
-    return 2 * rows * inner * columns / min(seconds)
+
+    def step() -> Any:
+        return multiply(left, right)[0, 0].numpy()
+
+    return 2 * rows * inner * columns / min(time_steps(step, repeats + 2)[2:])
 
 
 def products(precision: str, repeats: int = 15) -> dict[str, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import sys
 import time
@@ -15,20 +16,21 @@ import torch
 import transformers
 
 from benchmarks.encoder_cases import PRODUCTS, Case, batch
-from benchmarks.measure import serve, time_steps
+from benchmarks.measure import serve, time_steps, timed_run
 
 _BATCHES = 8
 
 
-def write_model(case: Case, folder: str) -> str:
-    """A BertForMaskedLM with random weights, saved for all peers. Biases and norms are random too, so that none can be forgotten."""
+def write_model(case: str, folder: str) -> str:
+    """A BERT with random weights, saved for all peers. Biases and norms are random too, so that none can be forgotten."""
     torch.manual_seed(0)
+    sizes = Case.from_json(case)
     config = transformers.BertConfig(
-        vocab_size=case.vocab_size,
-        hidden_size=case.hidden_size,
-        num_hidden_layers=case.num_layers,
-        num_attention_heads=case.num_heads,
-        intermediate_size=case.intermediate_size,
+        vocab_size=sizes.vocab_size,
+        hidden_size=sizes.hidden_size,
+        num_hidden_layers=sizes.num_layers,
+        num_attention_heads=sizes.num_heads,
+        intermediate_size=sizes.intermediate_size,
     )
     model = transformers.BertForPreTraining(config)  # the masked LM model has no pooler
     with torch.no_grad():
@@ -74,12 +76,11 @@ class Commands:
         return results
 
     def _forward(self) -> Callable[[], Any]:
-        data = [self._inputs(batch(self.case, seed)) for seed in range(_BATCHES)]
-        turn = iter(range(sys.maxsize))
+        endless = itertools.cycle([self._inputs(batch(self.case, seed)) for seed in range(_BATCHES)])
 
         def step() -> Any:
             with torch.inference_mode(), self._autocast():
-                return self.pooled(**data[next(turn) % _BATCHES]).pooler_output
+                return self.pooled(**next(endless)).pooler_output
 
         return step
 
@@ -90,50 +91,56 @@ class Commands:
             labels = np.full(one["ids"].shape, -100)
             np.put_along_axis(labels, one["positions"], one["targets"], axis=1)
             data.append(self._inputs(one) | {"labels": torch.from_numpy(labels)})
-        turn = iter(range(sys.maxsize))
+        endless = itertools.cycle(data)
         self.model.train()
 
         def step() -> float:
             self.optimizer.zero_grad(set_to_none=True)
             with self._autocast():
-                loss = self.model(**data[next(turn) % _BATCHES]).loss
+                loss = self.model(**next(endless)).loss
             loss.backward()
             self.optimizer.step()
-            return float(loss)
+            return loss.item()
 
         return step
 
     def warm_up(self, workload: str) -> dict[str, Any]:
-        """Run twice."""
+        """Run three times; not part of the result, but reported."""
         start = time.perf_counter()
         self.steps[workload] = {"forward": self._forward, "train": self._train}[workload]()
         return {"prepare": time.perf_counter() - start, "seconds": time_steps(self.steps[workload], 3)}
 
     def run(self, workload: str, steps: int) -> dict[str, Any]:
-        return {"seconds": time_steps(self.steps[workload], steps)}
+        return timed_run(self.steps[workload], steps)
 
     def drop(self, workload: str) -> None:
+        """Free what a workload holds."""
         del self.steps[workload]
 
     def about(self) -> dict[str, Any]:
         return {"attention": self.model.config._attn_implementation}
 
 
-def products(precision: str, repeats: int = 15) -> dict[str, float]:
+def product(shape: tuple[int, int, int], precision: str, repeats: int) -> float:
     """Operations per second of the fastest of some matrix products."""
-    rates = {}
-    for rows, inner, columns in PRODUCTS:
-        left, right = (torch.randn(size).to(getattr(torch, precision)) for size in ((rows, inner), (inner, columns)))
-        with torch.inference_mode():
-            seconds = time_steps(lambda a=left, b=right: a @ b, repeats + 2)[2:]
-        rates[f"{rows}x{inner}x{columns}"] = 2 * rows * inner * columns / min(seconds)
-    return rates
+    rows, inner, columns = shape
+    left, right = (torch.randn(size).to(getattr(torch, precision)) for size in ((rows, inner), (inner, columns)))
+
+    def step() -> Any:
+        return left @ right
+
+    with torch.inference_mode():
+        return 2 * rows * inner * columns / min(time_steps(step, repeats + 2)[2:])
+
+
+def products(precision: str, repeats: int = 15) -> dict[str, float]:
+    return {"x".join(map(str, shape)): product(shape, precision, repeats) for shape in PRODUCTS}
 
 
 def main() -> None:
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     if sys.argv[1] == "products":
-        serve({"products": products, "write_model": lambda case, folder: write_model(Case.from_json(case), folder)})
+        serve({"products": products, "write_model": write_model})
         return
     _, case, precision, folder = sys.argv[1:]
     commands = Commands(Case.from_json(case), precision, Path(folder))

@@ -73,7 +73,8 @@ def fill_ours(encoder: Encoder, head: MaskedLMHead, folder: Path) -> None:
             _attribute(block, ours).set_weights(source.dense(f"{prefix}.{theirs}"))
         for ours, theirs in _BLOCK_NORMS:
             _attribute(block, ours).set_weights(source.norm(f"{prefix}.{theirs}"))
-    encoder.pooler.set_weights(source.dense("pooler.dense"))
+    if encoder.pooler is not None:
+        encoder.pooler.set_weights(source.dense("pooler.dense"))
     _fill_head(source, head.transform, head.norm, head.bias)
     if source:
         raise ValueError(f"Every weight must have a place in our layers. Left over: {sorted(source)}")
