@@ -1,6 +1,6 @@
 """Wall time, peak memory and accuracy of `keras-bert-lab quickstart`.
 
-    python -m benchmarks.quickstart            about 3 minutes a seed on 2 cores
+    python -m benchmarks.quickstart            about 2 minutes a seed on 2 cores
 
 The command as a user runs it, in a folder of its own. Expected: at most 4 minutes; accuracy on the 400 held-out reviews above
 the majority class by more than two standard errors; TF-IDF + logistic regression beside it. Seeds: 7, 8, 9.
