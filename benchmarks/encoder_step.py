@@ -1,6 +1,6 @@
 """Encoder forward pass and masked-LM training step, beside KerasHub and transformers, in one run.
 
-    python -m benchmarks.encoder_step            about 15 minutes on 2 cores, 12 GB of memory
+    python -m benchmarks.encoder_step            about 20 minutes on 2 cores, 12 GB of memory
     python -m benchmarks.encoder_step --quick    about 3 minutes: BERT mini, two rounds
 
 BERT mini (4 x 256, B = 32) and base (12 x 768, B = 8), V = 30,522, S = 128, full rows, float32 and bfloat16, 2 threads for
@@ -158,7 +158,7 @@ def main() -> None:
 
     report: dict[str, Any] = {
         "command": "python -m benchmarks.encoder_step",
-        "options": {"rounds": rounds, "sizes": sizes, "peers": options.peers, "patience": options.patience},
+        "options": {"rounds": rounds, "sizes": sizes, "patience": options.patience},
         "machine": machine(),
         "threads": options.threads,
         "versions": versions(_PACKAGES),

@@ -97,9 +97,9 @@ def test_options_reach_the_command(arguments: list[str], expected: dict[str, Any
     [
         (DataError("There is no text in row 3."), 1, "keras-bert-lab quickstart: There is no text in row 3.\n"),
         (
-            PermissionError(13, "Permission denied", "/root/x"),
+            PermissionError(13, "Permission denied", "/no/place"),
             1,
-            "keras-bert-lab quickstart: [Errno 13] Permission denied: '/root/x'\n",
+            "keras-bert-lab quickstart: [Errno 13] Permission denied: '/no/place'\n",
         ),
         (KeyboardInterrupt(), 130, "keras-bert-lab quickstart: interrupted\n"),
     ],
