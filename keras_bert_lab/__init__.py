@@ -6,10 +6,18 @@ Importing the package registers its layers, heads and tasks with Keras, so that 
 """
 
 from keras_bert_lab._version import __version__  # noqa: F401
-from keras_bert_lab.config import EncoderConfig, MaskingConfig
-from keras_bert_lab.data import sample_data
+from keras_bert_lab.config import ArchitectureConfig, EncoderConfig, MaskingConfig, OptimizerConfig, VocabularyConfig
+from keras_bert_lab.data import (
+    check_known_labels,
+    check_labels,
+    read_columns,
+    read_corpus,
+    read_table,
+    sample_data,
+    write_table,
+)
 from keras_bert_lab.encoder import Embeddings, Encoder, EncoderBlock, FeedForward, SelfAttention
-from keras_bert_lab.errors import DataError, ExportError, KerasBertLabError, MissingPackageError
+from keras_bert_lab.errors import DataError, ExportError, FormatError, KerasBertLabError, MissingPackageError
 from keras_bert_lab.evaluation import (
     ClassificationReport,
     classification_report,
@@ -18,6 +26,7 @@ from keras_bert_lab.evaluation import (
     tfidf_baseline,
 )
 from keras_bert_lab.export import ExportedModel, export_saved_model, load_exported
+from keras_bert_lab.formats import load_task, save_task
 from keras_bert_lab.heads import ClassificationHead, MaskedLMHead, NextSentenceHead, Pooling
 from keras_bert_lab.tasks import MaskedLanguageModel, TextClassifier
 from keras_bert_lab.text import (
@@ -29,10 +38,11 @@ from keras_bert_lab.text import (
     read_vocabulary,
     train_wordpiece,
 )
-from keras_bert_lab.training import AdamW, LinearWarmupDecay, Progress
+from keras_bert_lab.training import AdamW, LinearWarmupDecay, Progress, StopSignals
 
 __all__ = [
     "AdamW",
+    "ArchitectureConfig",
     "ClassificationHead",
     "ClassificationReport",
     "DataError",
@@ -43,6 +53,7 @@ __all__ = [
     "ExportError",
     "ExportedModel",
     "FeedForward",
+    "FormatError",
     "KerasBertLabError",
     "LinearWarmupDecay",
     "MaskedLMHead",
@@ -50,22 +61,33 @@ __all__ = [
     "MaskingConfig",
     "MissingPackageError",
     "NextSentenceHead",
+    "OptimizerConfig",
     "Pooling",
     "Preprocessor",
     "Progress",
     "SelfAttention",
+    "StopSignals",
     "TextClassifier",
     "Vocabulary",
+    "VocabularyConfig",
     "WordPieceTokenizer",
     "WordTokenizer",
     "as_text_tensor",
+    "check_known_labels",
+    "check_labels",
     "classification_report",
     "export_saved_model",
     "load_exported",
+    "load_task",
     "plot_confusion_matrix",
     "plot_learning_curves",
+    "read_columns",
+    "read_corpus",
+    "read_table",
     "read_vocabulary",
     "sample_data",
+    "save_task",
     "tfidf_baseline",
     "train_wordpiece",
+    "write_table",
 ]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
+import pathlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
-__all__ = ["EncoderConfig", "MaskingConfig"]
+__all__ = ["ArchitectureConfig", "EncoderConfig", "MaskingConfig", "OptimizerConfig", "VocabularyConfig"]
 
 # Sizes of google-research/bert's README ("Smaller BERT Models") and of Devlin et al. 2018, section 3:
 # layers, hidden size, heads. The feed-forward part is always four times as wide as the hidden state.
@@ -192,3 +194,110 @@ class MaskingConfig:
                 "mask_share and random_share must be at least 0 and together at most 1. "
                 f"Received: mask_share={self.mask_share!r}, random_share={self.random_share!r}"
             )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class VocabularyConfig:
+    """How a vocabulary is learned from a corpus.
+
+    Args:
+        kind: "wordpiece" (pieces of words) or "words" (whole words; rare ones become [UNK]).
+        size: V, number of tokens, special tokens included.
+        lowercase: lower the case and strip accents (WordPiece), or lower the case and strip punctuation (words).
+        file: a vocab.txt to use instead of learning one (WordPiece only); size is then that of the file.
+
+    Raises:
+        ValueError: an unknown kind, or a size that leaves no room for words.
+    """
+
+    kind: Literal["wordpiece", "words"] = "wordpiece"
+    size: int = 8192
+    lowercase: bool = True
+    file: pathlib.Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("wordpiece", "words"):
+            raise ValueError(f"kind must be 'wordpiece' or 'words'. Received: kind={self.kind!r}")
+        _check_integer("size", self.size, 6)
+        if self.file is not None and self.kind != "wordpiece":
+            raise ValueError(f"file is for kind='wordpiece'. Received: kind={self.kind!r}, file={str(self.file)!r}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ArchitectureConfig:
+    """Size and shape of a new encoder: a preset, and what differs from it.
+
+    Args:
+        preset: one of the released BERT sizes, "bert_tiny" (2 x 128) to "bert_large" (24 x 1024).
+        num_layers: L, number of encoder blocks.
+        hidden_size: H, width of the hidden state.
+        num_heads: N; where only `hidden_size` is given, one for every 64 of it.
+        intermediate_size: F; where only `hidden_size` is given, four times it.
+        dropout: share of hidden states and attention weights set to 0 in pretraining.
+        activation: "gelu", "gelu_tanh" or "relu".
+        norm_first: normalise before each part of a block instead of after it.
+
+    Raises:
+        ValueError: see `EncoderConfig`.
+    """
+
+    preset: str = "bert_mini"
+    num_layers: int | None = None
+    hidden_size: int | None = None
+    num_heads: int | None = None
+    intermediate_size: int | None = None
+    dropout: float = 0.0
+    activation: Literal["gelu", "gelu_tanh", "relu"] = "gelu"
+    norm_first: bool = False
+
+    def __post_init__(self) -> None:
+        self.encoder_config(vocab_size=1, max_positions=1)
+
+    def encoder_config(self, *, vocab_size: int, max_positions: int, pad_id: int = 0) -> EncoderConfig:
+        """The whole config, now that the vocabulary is known."""
+        changes: dict[str, Any] = {
+            name: getattr(self, name)
+            for name in ("num_layers", "hidden_size", "num_heads", "intermediate_size")
+            if getattr(self, name) is not None
+        }
+        if self.hidden_size is not None:
+            changes = {"num_heads": max(1, self.hidden_size // 64), "intermediate_size": 4 * self.hidden_size} | changes
+        return EncoderConfig.preset(
+            self.preset,
+            vocab_size=vocab_size,
+            max_positions=max_positions,
+            pad_id=pad_id,
+            dropout=self.dropout,
+            attention_dropout=self.dropout,
+            activation=self.activation,
+            norm_first=self.norm_first,
+            **changes,
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OptimizerConfig:
+    """AdamW with a linear warm-up and a linear decay to 0.
+
+    Args:
+        learning_rate: the highest one.
+        warmup: share of all steps in which the rate rises from 0.
+        weight_decay: per step and relative to the learning rate; biases and norms are left out.
+        clip_norm: longest allowed gradient, over all weights together.
+
+    Raises:
+        ValueError: a value out of range.
+    """
+
+    learning_rate: float = 1e-4
+    warmup: float = 0.1
+    weight_decay: float = 0.01
+    clip_norm: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check_share("warmup", self.warmup)
+        _check_share("weight_decay", self.weight_decay)
+        for name in ("learning_rate", "clip_norm"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
+                raise ValueError(f"{name} must be a finite number above 0. Received: {name}={value!r}")

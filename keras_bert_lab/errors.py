@@ -4,6 +4,7 @@
     ├── KerasBertLabError            base of the family: `except kbl.KerasBertLabError`
     │   ├── DataError                a file, a table, a text or a label is not usable
     │   ├── ExportError              an exported model is missing, damaged or gives other answers
+    │   ├── FormatError              a saved model is missing, damaged or of another kind
     │   └── MissingPackageError      an optional package is not installed (also an ImportError)
     ├── ValueError                   an argument has an impossible value
     └── TypeError                    an argument has an impossible type
@@ -13,7 +14,7 @@ Every text names the argument, the rule, the value received and the cure.
 
 from __future__ import annotations
 
-__all__ = ["DataError", "ExportError", "KerasBertLabError", "MissingPackageError"]
+__all__ = ["DataError", "ExportError", "FormatError", "KerasBertLabError", "MissingPackageError"]
 
 
 class KerasBertLabError(Exception):
@@ -26,6 +27,10 @@ class DataError(KerasBertLabError, ValueError):
 
 class ExportError(KerasBertLabError):
     """An exported model is missing, damaged or gives other answers than the original."""
+
+
+class FormatError(KerasBertLabError):
+    """A saved model is missing, damaged or of another kind."""
 
 
 class MissingPackageError(KerasBertLabError, ImportError):

@@ -2,56 +2,39 @@
 
 from __future__ import annotations
 
-import argparse
-import inspect
+import contextlib
+import json
+import pathlib
+import signal
 import sys
+import traceback
 from collections.abc import Sequence
-
-import docstring_parser
-import jsonargparse
+from typing import Any
 
 import keras_bert_lab
+from keras_bert_lab.cli.commands import COMMANDS
+from keras_bert_lab.cli.parser import build_parser, settings_of
+from keras_bert_lab.cli.show_config import show_config
 from keras_bert_lab.errors import KerasBertLabError
-from keras_bert_lab.recipes import quickstart
 
 __all__ = ["main"]
 
-_COMMANDS = {"quickstart": quickstart}
-
-_DESCRIPTION = """Build, pretrain, fine-tune and export BERT in Keras 3.
-
-examples:
-  keras-bert-lab quickstart
-  keras-bert-lab quickstart --output /tmp/first-try --seed 1 --small
-"""
+_PACKAGE = pathlib.Path(keras_bert_lab.__file__).parent
 
 
-class _HelpFormatter(argparse.RawDescriptionHelpFormatter, jsonargparse.DefaultHelpFormatter):
-    """Keeps the lines of the examples."""
+def _is_refusal(error: ValueError) -> bool:
+    """Whether the package itself refused a value, in words that say all; else it is a mistake that needs its traceback."""
+    return _PACKAGE in pathlib.Path(traceback.extract_tb(error.__traceback__)[-1].filename).parents
 
 
-def _parser() -> jsonargparse.ArgumentParser:
-    parser = jsonargparse.ArgumentParser(
-        prog="keras-bert-lab",
-        description=_DESCRIPTION,
-        version=keras_bert_lab.__version__,
-        formatter_class=_HelpFormatter,
-    )
-    commands = parser.add_subcommands(required=True, dest="command")
-    for name, function in _COMMANDS.items():
-        command = jsonargparse.ArgumentParser(description=(function.__doc__ or "").split("\n")[0])
-        switches = [each for each in inspect.signature(function).parameters.values() if isinstance(each.default, bool)]
-        command.add_function_arguments(function, skip={switch.name for switch in switches})
-        described = {each.arg_name: each.description for each in docstring_parser.parse(function.__doc__ or "").params}
-        for switch in switches:  # so that a plain --small does it
-            command.add_argument(
-                f"--{switch.name}",
-                action=jsonargparse.ActionYesNo(no_prefix="no-"),
-                default=switch.default,
-                help=described.get(switch.name, ""),
-            )
-        commands.add_subcommand(name, command, help=command.description)
-    return parser
+def _run(command: str, settings: dict[str, Any]) -> int:
+    as_json = settings.pop("json")
+    with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
+        figures = COMMANDS[command].run(**settings)
+    if as_json:
+        print(json.dumps(figures, indent=2, ensure_ascii=False))
+    interrupted_by = figures.get("interrupted_by")
+    return 128 + signal.Signals[interrupted_by] if interrupted_by else 0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,17 +44,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the words after `keras-bert-lab`; None = those of the process.
 
     Returns:
-        The exit code: 0 = done, 1 = a file or a setting is not usable, 2 = wrong usage, 130 = interrupted.
+        The exit code: 0 = done, 1 = a file or a setting is not usable, 2 = wrong usage, 128 + the number of the signal =
+        interrupted (Ctrl-C: 130), with what was learned saved if the training had begun.
     """
-    parser = _parser()
-    settings = parser.instantiate_classes(parser.parse_args(arguments))
-    command = settings.command
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    parser = build_parser()
+    if arguments[:1] == ["show-config"] and len(arguments) > 1 and not arguments[1].startswith("-"):
+        command, run = "show-config", lambda: show_config(parser, arguments[1:])
+    else:
+        namespace = parser.instantiate(parser.parse_args(arguments))
+        command = namespace.command
+        settings = settings_of(parser, namespace[command], command)
+        run = lambda: _run(command, settings)  # noqa: E731
     try:
-        _COMMANDS[command](**settings[command].as_dict())
+        return run()
     except (KerasBertLabError, OSError) as error:
+        print(f"keras-bert-lab {command}: {error}", file=sys.stderr)
+        return 1
+    except ValueError as error:
+        if not _is_refusal(error):
+            raise
         print(f"keras-bert-lab {command}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"keras-bert-lab {command}: interrupted", file=sys.stderr)
-        return 130
-    return 0
+        return 128 + signal.SIGINT

@@ -1,5 +1,18 @@
 """Stage 1: files -> tables of examples, corpora of documents."""
 
+from keras_bert_lab.data.corpora import read_corpus
+from keras_bert_lab.data.label_checks import check_known_labels, check_labels
 from keras_bert_lab.data.sample_data import sample_data
+from keras_bert_lab.data.table_writing import check_writable, write_table
+from keras_bert_lab.data.tables import read_columns, read_table
 
-__all__ = ["sample_data"]
+__all__ = [
+    "check_known_labels",
+    "check_labels",
+    "check_writable",
+    "read_columns",
+    "read_corpus",
+    "read_table",
+    "sample_data",
+    "write_table",
+]

@@ -228,6 +228,30 @@ class Encoder(keras.Model):
             contract.ENCODER_OUTPUT: [tensor(batch, length, width) for _ in range(self.config.num_layers)],
         }
 
+    def copy(self, dropout: float | None = None, dtype: Any = None) -> Encoder:
+        """A new encoder with the same weights.
+
+        Args:
+            dropout: share of hidden states and attention weights set to 0 in training; layers of your own keep theirs.
+            dtype: precision or dtype policy, e.g. "mixed_bfloat16".
+
+        Raises:
+            ValueError: another dtype for an encoder that holds layers of your own.
+        """
+        config = self.get_config()
+        if dropout is not None:
+            config["config"] |= {"dropout": dropout, "attention_dropout": dropout}
+        if dtype is not None:
+            config["dtype"] = keras.dtype_policies.get(dtype)
+            if any(self._custom.values()) and config["dtype"].name != self.dtype_policy.name:
+                raise ValueError(
+                    f"dtype must stay {self.dtype_policy.name!r}: this encoder holds layers that were given to it. "
+                    f"Received: dtype={config['dtype'].name!r}. Make the encoder anew with layers of that dtype."
+                )
+        twin = Encoder.from_config(config)
+        twin.set_weights(self.get_weights())
+        return twin
+
     def get_config(self) -> dict[str, Any]:
         parts = {
             part: [keras.saving.serialize_keras_object(getattr(block, part)) for block in self.blocks] if custom else None

@@ -1,5 +1,8 @@
-"""Stage 12: whole workflows, made of the stages before."""
+"""Stage 12: whole workflows made of the stages before; the command line runs them."""
 
-from keras_bert_lab.recipes.quickstart import quickstart
+from keras_bert_lab.recipes.pretrain import pretrain
+from keras_bert_lab.recipes.quickstart import QuickstartSettings, quickstart
+from keras_bert_lab.recipes.train import train
+from keras_bert_lab.recipes.use import evaluate, export, fill_mask, predict
 
-__all__ = ["quickstart"]
+__all__ = ["QuickstartSettings", "evaluate", "export", "fill_mask", "predict", "pretrain", "quickstart", "train"]

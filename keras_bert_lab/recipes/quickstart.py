@@ -102,10 +102,7 @@ def _pretrain(documents: list[str], settings: QuickstartSettings, seed: int) -> 
 def _fine_tune(
     model: MaskedLanguageModel, train: Any, run: pathlib.Path, settings: QuickstartSettings, seed: int
 ) -> tuple[TextClassifier, dict[str, list[float]]]:
-    config = model.encoder.config.replace(dropout=0.1, attention_dropout=0.1)
-    encoder = Encoder(config)
-    encoder.set_weights(model.encoder.get_weights())
-    classifier = TextClassifier(encoder, model.preprocessor, labels=train.label, pooling="mean")
+    classifier = TextClassifier(model.encoder.copy(dropout=0.1), model.preprocessor, labels=train.label, pooling="mean")
     per_epoch = -(-int(len(train) * (1 - settings.validation_split)) // 32)
     steps = settings.fine_tuning_epochs * per_epoch
     classifier.compile(AdamW(LinearWarmupDecay(settings.fine_tuning_rate, steps, steps // 10)))

@@ -167,12 +167,12 @@ class MaskedLanguageModel(Task, keras.Model):
         """Pretrain on texts; on anything else exactly as `keras.Model.fit`.
 
         Args:
-            x: texts or documents.
+            x: texts or documents, or what `batches` made of them.
             y: not used with texts.
             batch_size: rows in a batch; 32 by default.
             epochs, verbose, callbacks: as in `keras.Model.fit`; with `verbose` a `Progress` bar is shown.
             validation_data: texts that are masked the same way in each validation.
-            sequence_length, masking, seed: as in `batches`.
+            sequence_length, masking, seed: as in `batches`; batches that are there already keep their own.
             **kwargs: as in `keras.Model.fit`.
         """
         callbacks = list(callbacks or [])
@@ -180,11 +180,11 @@ class MaskedLanguageModel(Task, keras.Model):
         if is_texts(validation_data):
             held_out = self.batches(validation_data, batch_size or 32, **settings)
             validation_data = as_dataset(held_out, epochs=1)
-        if is_texts(x):
+        if is_texts(x) or isinstance(x, MaskedBatches):
             refuse_settings(kwargs)
             if y is not None:
                 raise ValueError(f"A MaskedLanguageModel makes its own targets. Received: y={y!r:.60}. Leave it out.")
-            train = self.batches(x, batch_size or 32, **settings)
+            train = x if isinstance(x, MaskedBatches) else self.batches(x, batch_size or 32, **settings)
             if verbose:
                 callbacks.append(Progress(train, "pretraining"))
             x = as_dataset(train, first_step=kwargs.get("initial_epoch", 0) * train.steps_per_epoch)

@@ -1,7 +1,8 @@
 """Stage 6: optimizer, schedules, callbacks."""
 
-from keras_bert_lab.training.adamw import AdamW
+from keras_bert_lab.training.adamw import AdamW, build_adamw
 from keras_bert_lab.training.progress import Progress
 from keras_bert_lab.training.schedules import LinearWarmupDecay
+from keras_bert_lab.training.stop_signals import StopSignals
 
-__all__ = ["AdamW", "LinearWarmupDecay", "Progress"]
+__all__ = ["AdamW", "LinearWarmupDecay", "Progress", "StopSignals", "build_adamw"]

@@ -6,9 +6,11 @@ from typing import Any
 
 import keras
 
+from keras_bert_lab.config import OptimizerConfig
 from keras_bert_lab.lazy import LazyModule
+from keras_bert_lab.training.schedules import LinearWarmupDecay
 
-__all__ = ["AdamW", "has_weight_decay"]
+__all__ = ["AdamW", "build_adamw", "has_weight_decay"]
 
 tf = LazyModule("tensorflow")
 
@@ -103,3 +105,9 @@ def _handle(variable: Any) -> Any:
     """The TensorFlow resource behind a Keras variable, or behind a TensorFlow variable that Keras handed over."""
     value = getattr(variable, "value", variable)
     return (value if hasattr(value, "handle") else variable).handle
+
+
+def build_adamw(config: OptimizerConfig, steps: int) -> AdamW:
+    """AdamW with a warm-up and decay over `steps` steps."""
+    schedule = LinearWarmupDecay(config.learning_rate, max(1, steps), round(config.warmup * steps))
+    return AdamW(schedule, weight_decay=config.weight_decay, global_clipnorm=config.clip_norm)

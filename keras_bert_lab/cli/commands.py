@@ -1,0 +1,88 @@
+"""The commands: what each runs, which of its arguments stand without a name, and examples of its use."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+from keras_bert_lab.recipes import evaluate, export, fill_mask, predict, pretrain, quickstart, train
+
+__all__ = ["COMMANDS", "Command"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Command:
+    """One command.
+
+    Attributes:
+        run: the recipe; its arguments are the command's options.
+        words: arguments that stand without a name, in this order; the last may take several words.
+        takes_many: whether the last of `words` takes several.
+        examples: shown below the help.
+    """
+
+    run: Callable[..., Any]
+    words: tuple[str, ...] = ()
+    takes_many: bool = False
+    examples: str
+
+
+COMMANDS = {
+    "quickstart": Command(
+        run=quickstart,
+        examples="""\
+  keras-bert-lab quickstart
+  keras-bert-lab quickstart --output /tmp/first-try --seed 1 --small""",
+    ),
+    "pretrain": Command(
+        run=pretrain,
+        words=("corpus",),
+        takes_many=True,
+        examples="""\
+  keras-bert-lab pretrain corpus.txt.gz more/*.txt --output runs/my-bert
+  keras-bert-lab pretrain reviews.csv --text review --output runs/my-bert --vocabulary.size 16000 --epochs 5
+  keras-bert-lab pretrain corpus.txt --output runs/tiny --encoder.preset bert_tiny --optimizer.learning_rate 5e-4
+  keras-bert-lab pretrain --config runs/my-bert/config.yaml --output runs/longer --epochs 10
+  keras-bert-lab pretrain new.txt --start runs/my-bert --output runs/my-bert-2""",
+    ),
+    "train": Command(
+        run=train,
+        words=("table",),
+        examples="""\
+  keras-bert-lab train reviews.csv --text text --label label --encoder runs/my-bert --output runs/my-classifier
+  keras-bert-lab train train.xlsx --validation dev.xlsx --encoder runs/my-bert --output runs/my-classifier --epochs 5
+  keras-bert-lab train pairs.jsonl --text premise --text_pair hypothesis --encoder runs/my-bert --output runs/pairs
+  keras-bert-lab train stars.csv --kind regression --label stars --encoder runs/my-bert --output runs/stars""",
+    ),
+    "evaluate": Command(
+        run=evaluate,
+        words=("model", "table"),
+        examples="""\
+  keras-bert-lab evaluate runs/my-classifier test.csv
+  keras-bert-lab evaluate runs/my-classifier test.parquet --text review --label sentiment --json""",
+    ),
+    "predict": Command(
+        run=predict,
+        words=("model", "texts"),
+        takes_many=True,
+        examples="""\
+  keras-bert-lab predict runs/my-classifier "will see it again" "never again"
+  keras-bert-lab predict runs/my-classifier --table in.csv --text text --output out.csv
+  keras-bert-lab predict runs/my-classifier --table in.xlsx --output out.xlsx --probabilities""",
+    ),
+    "fill-mask": Command(
+        run=fill_mask,
+        words=("model", "texts"),
+        takes_many=True,
+        examples="""\
+  keras-bert-lab fill-mask runs/my-bert "the film was absolutely [MASK]"
+  keras-bert-lab fill-mask runs/my-bert "a [MASK] of [MASK]" --top_k 3 --json""",
+    ),
+    "export": Command(
+        run=export,
+        words=("model", "output"),
+        examples="""\
+  keras-bert-lab export runs/my-classifier saved_models/my-classifier""",
+    ),
+}

@@ -1,0 +1,186 @@
+"""Files -> tables of examples."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from typing import Any
+
+from keras_bert_lab.data.cell_checks import (
+    MISSING,
+    as_label,
+    as_number,
+    label_problem,
+    number_problem,
+    problems_of,
+    text_problem,
+)
+from keras_bert_lab.data.delimited import SEPARATORS, other_separator, read_delimited
+from keras_bert_lab.data.input_files import existing_file
+from keras_bert_lab.data.json_rows import read_json, read_json_lines
+from keras_bert_lab.data.parquet import read_parquet
+from keras_bert_lab.data.spreadsheets import formula_cells, read_spreadsheet
+from keras_bert_lab.data.table_formats import table_format
+from keras_bert_lab.data.wording import did_you_mean, listed, plural, rows_named, shown
+from keras_bert_lab.errors import DataError
+from keras_bert_lab.lazy import LazyModule
+
+__all__ = ["read_columns", "read_table"]
+
+pd = LazyModule("pandas")
+
+_LABEL_TYPES = ("name", "number")
+_TYPES = 4
+_FORMULA = "formula without a stored result: open and save the file in Excel"
+
+
+def read_columns(
+    path: str | os.PathLike[str], *, encoding: str = "utf-8", separator: str | None = None, sheet: int | str = 0
+) -> Any:
+    """All columns of a table as they are in the file.
+
+    Args:
+        path: .csv, .tsv, .tab, .jsonl, .ndjson, .json (each also with .gz, .bz2, .xz, .zst), .xlsx or .parquet. Its first row
+            names the columns (JSON: the keys do).
+        encoding: of text files.
+        separator: between the cells of a .csv or .tsv; None = comma or tab, by the suffix.
+        sheet: of an .xlsx: its number, from 0, or its name.
+
+    Returns:
+        A pandas DataFrame with the index 0..n-1. CSV and TSV: strings, "" for empty cells; other forms: Python values, missing
+        ones as None or NA. Nothing is interpreted: "NA", "null" and "007" stay what they are. Blank lines are no rows.
+
+    Raises:
+        DataError: a missing, empty or damaged file, an unknown suffix, bytes that are no text, rows with too many fields, or
+            no row below the header.
+    """
+    path = existing_file(path)
+    form = table_format(path)
+    if separator is not None and form.kind not in SEPARATORS:
+        raise ValueError(f"separator is for .csv and .tsv files. Received: separator={separator!r} for {path}")
+    if sheet != 0 and form.kind != "xlsx":
+        raise ValueError(f"sheet is for .xlsx files. Received: sheet={sheet!r} for {path}")
+    match form.kind:
+        case "jsonl":
+            table = read_json_lines(path, encoding)
+        case "json":
+            table = read_json(path, encoding)
+        case "xlsx":
+            table = read_spreadsheet(path, sheet)
+        case "parquet":
+            table = read_parquet(path)
+        case _:
+            table = read_delimited(path, SEPARATORS[form.kind] if separator is None else separator, encoding)
+    if not len(table):
+        raise DataError(f"{path} has a header and no row below it. Columns: {listed(list(table.columns))}")
+    return table
+
+
+def _place(path: pathlib.Path, names: list[str], role: str, name: str, separator: str | None) -> int:
+    """The place of a column that must be there once."""
+    places = [place for place, other in enumerate(names) if other == name]
+    if len(places) == 1:
+        return places[0]
+    if places:
+        raise DataError(
+            f"{path}: the column {name!r} must be there once. Received: it is column "
+            f"{' and '.join(str(place + 1) for place in places)} of {len(names)}. Rename all but one."
+        )
+    form = table_format(path).kind
+    hint = other_separator(names, separator or SEPARATORS[form]) if form in SEPARATORS else ""
+    raise DataError(
+        f"{path} has no column {name!r}. Columns: {listed(names)}."
+        f"{hint or f'{did_you_mean(name, names)} Name the column with {role}= (--{role}).'}"
+    )
+
+
+def _tell_formulas(path: pathlib.Path, sheet: int | str, column: int, problems: dict[str, list[int]]) -> dict[str, list[int]]:
+    """Formulas that were never calculated apart from empty cells: both come without a value."""
+    formulas = formula_cells(path, sheet)
+    unsolved = [row for row in problems[MISSING] if (row, column) in formulas]
+    empty = [row for row in problems[MISSING] if (row, column) not in formulas]
+    return {kind: rows for kind, rows in (problems | {MISSING: empty, _FORMULA: unsolved}).items() if rows}
+
+
+def _summary(name: str, cells: list[Any], problems: dict[str, list[int]]) -> str:
+    parts = []
+    for kind, rows in problems.items():
+        by_type = {type(cells[row - 1]).__name__: cells[row - 1] for row in reversed(rows)} if kind.startswith("not ") else {}
+        examples = ", ".join(f"{name} {shown(value)}" for name, value in list(by_type.items())[::-1][:_TYPES])
+        parts.append(f"{len(rows):,} {kind} ({rows_named(rows)}{': ' if examples else ''}{examples})")
+    return f"Column {name!r}: {', '.join(parts)}."
+
+
+def read_table(
+    path: str | os.PathLike[str],
+    text: str = "text",
+    label: str | None = "label",
+    text_pair: str | None = None,
+    *,
+    encoding: str = "utf-8",
+    drop_unusable: bool = False,
+    label_type: str = "name",
+    separator: str | None = None,
+    sheet: int | str = 0,
+) -> Any:
+    """Read the texts and labels of a table, all of them usable.
+
+    Args:
+        path: .csv, .tsv, .tab, .jsonl, .ndjson, .json (each also with .gz, .bz2, .xz, .zst), .xlsx or .parquet.
+        text: name of the column with the texts.
+        label: name of the column with the labels; None = no labels are needed.
+        text_pair: name of the column with the second texts, for pairs.
+        encoding: of text files.
+        drop_unusable: leave out rows whose text is empty (white space alone counts as empty), missing, no text or no valid
+            Unicode, or whose label is missing; False = such rows are an error.
+        label_type: "name" = labels are text (1 becomes "1", True becomes "True"); "number" = finite numbers, for regression.
+        separator: between the cells of a .csv or .tsv; None = comma or tab, by the suffix.
+        sheet: of an .xlsx: its number, from 0, or its name.
+
+    Returns:
+        A pandas DataFrame with the columns `text`, `text_pair` if asked for, `label` if asked for, and the index 0..n-1. Texts
+        are unchanged. `attrs["dropped"]` tells what was left out: a dict "column: problem" -> row numbers, 1 = the first row
+        below the header.
+
+    Raises:
+        DataError: as `read_columns`; a column that is not there, or there twice; unusable rows, or no other ones.
+    """
+    if label_type not in _LABEL_TYPES:
+        raise ValueError(f"label_type must be one of {list(_LABEL_TYPES)}. Received: label_type={label_type!r}")
+    wanted = {role: name for role, name in (("text", text), ("text_pair", text_pair), ("label", label)) if name is not None}
+    if len(set(wanted.values())) < len(wanted):
+        raise ValueError(f"text, text_pair and label must name different columns. Received: {wanted}")
+    table = read_columns(path, encoding=encoding, separator=separator, sheet=sheet)
+    path = pathlib.Path(path)
+    names = list(table.columns)
+    columns, problems, bad = {}, {}, {}
+    for role, name in wanted.items():
+        place = _place(path, names, role, name, separator)
+        columns[role] = table.iloc[:, place]
+        cells = columns[role].tolist()
+        check = text_problem if role != "label" else number_problem if label_type == "number" else label_problem
+        problems[role] = problems_of(cells, check)
+        if MISSING in problems[role] and table_format(path).kind == "xlsx":
+            problems[role] = _tell_formulas(path, sheet, place, problems[role])
+        if problems[role]:
+            bad[role] = _summary(name, cells, problems[role])
+    unusable = {row for kinds in problems.values() for rows in kinds.values() for row in rows}
+    if unusable and (not drop_unusable or len(unusable) == len(table)):
+        first = "row 1 = first object" if table_format(path).kind in ("jsonl", "json") else "row 1 = first row below the header"
+        cure = "Fill or remove these rows, or leave them out with drop_unusable=True (--drop_unusable)."
+        raise DataError(
+            f"{path}: {len(unusable):,} of {plural(len(table), 'row')} cannot be used ({first}). {' '.join(bad.values())} "
+            f"{'No row is left.' if drop_unusable else cure}"
+        )
+    if unusable:
+        kept = [row - 1 for row in range(1, len(table) + 1) if row not in unusable]
+        columns = {role: column.iloc[kept].reset_index(drop=True) for role, column in columns.items()}
+    if "label" in columns and label_type == "number":
+        columns["label"] = pd.Series(map(as_number, columns["label"].tolist()), dtype="float64")
+    elif "label" in columns and not pd.api.types.is_string_dtype(columns["label"]):
+        columns["label"] = pd.Series(map(as_label, columns["label"].tolist()), dtype=str)
+    result = pd.DataFrame({role: column if column.dtype == float else column.astype(str) for role, column in columns.items()})
+    result.attrs["dropped"] = {
+        f"{wanted[role]}: {kind}": rows for role, kinds in problems.items() for kind, rows in kinds.items()
+    }
+    return result

@@ -1,0 +1,93 @@
+"""A folder of results that appears whole, or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+
+from keras_bert_lab.errors import FormatError
+
+__all__ = ["MANIFEST", "check_new_folder", "new_folder"]
+
+# In every folder that this package writes; its presence says that the folder is complete.
+MANIFEST = "keras_bert_lab.json"
+
+
+def check_new_folder(path: str | pathlib.Path, overwrite: bool = False) -> pathlib.Path:
+    """Whether results may be written to this folder, before any work is done.
+
+    Returns:
+        The absolute path.
+
+    Raises:
+        FormatError: the folder is there already and not to be replaced, or was not written by this package, or is no folder.
+    """
+    path = pathlib.Path(path).absolute()
+    if path.is_dir() and not path.is_symlink():
+        entries = sorted(entry.name for entry in path.iterdir())
+        if entries and MANIFEST not in entries:
+            raise FormatError(
+                f"output must be a new folder, or one of earlier results. Received: {path}, which holds {entries[:5]}. "
+                "Name another folder."
+            )
+        if entries and not overwrite:
+            raise FormatError(f"output is there already: {path}. Name another folder, or replace it with --overwrite.")
+    elif os.path.lexists(path):
+        raise FormatError(f"output must be a folder. Received: the file or link {path}. Name another folder.")
+    return path
+
+
+def _sync(paths: Iterable[pathlib.Path]) -> None:
+    """Bring files, and the names in folders, onto the disk."""
+    for path in paths:
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _replace(path: pathlib.Path, fresh: pathlib.Path) -> None:
+    """Put a new folder in the place of earlier results; files in there that no result brought are kept."""
+    old = pathlib.Path(tempfile.mkdtemp(prefix=f".{path.name}.old-", dir=path.parent)) / path.name
+    path.rename(old)
+    try:
+        fresh.rename(path)
+    except OSError:
+        old.rename(path)
+        raise
+    for entry in old.iterdir():
+        if not os.path.lexists(path / entry.name):
+            shutil.move(entry, path / entry.name)
+    shutil.rmtree(old.parent)
+
+
+@contextlib.contextmanager
+def new_folder(path: str | pathlib.Path, overwrite: bool = False) -> Iterator[pathlib.Path]:
+    """A folder to write into, which gets its name when the block ends without an error; else it is removed.
+
+    Args:
+        path: the name.
+        overwrite: whether earlier results of that name may be replaced.
+
+    Raises:
+        FormatError: see `check_new_folder`.
+        OSError: the place is not writable, or full.
+    """
+    path = check_new_folder(path, overwrite)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}.new-", dir=path.parent, ignore_cleanup_errors=True) as scratch:
+        fresh = pathlib.Path(scratch, path.name)
+        fresh.mkdir()
+        yield fresh
+        _sync([*fresh.rglob("*"), fresh])
+        check_new_folder(path, overwrite)  # somebody else may have been faster
+        if path.is_dir() and any(path.iterdir()):
+            _replace(path, fresh)
+        else:
+            fresh.rename(path)
+        _sync([path.parent])
