@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["QUIET", "Worker", "alternate", "machine", "serve", "summary", "time_steps", "timed_run", "versions"]
+__all__ = ["QUIET", "Worker", "alternate", "busy_seconds", "machine", "serve", "summary", "time_steps", "timed_run", "versions"]
 
 QUIET = 0.1
 """Cores that other processes may keep busy during a run that counts."""
@@ -124,7 +124,7 @@ def time_steps(step: Callable[[], Any], steps: int) -> list[float]:
     return seconds
 
 
-def _busy() -> float | None:
+def busy_seconds() -> float | None:
     """Seconds of processor time that the whole machine has spent on work; None where the system does not tell."""
     source = Path("/proc/stat")
     if not source.exists():
@@ -135,9 +135,9 @@ def _busy() -> float | None:
 
 def timed_run(step: Callable[[], Any], steps: int) -> dict[str, Any]:
     """`time_steps`, with the number of cores that other processes kept busy meanwhile ("others", None = not known)."""
-    busy, own, start = _busy(), time.process_time(), time.perf_counter()
+    busy, own, start = busy_seconds(), time.process_time(), time.perf_counter()
     seconds = time_steps(step, steps)
-    after, own, wall = _busy(), time.process_time() - own, time.perf_counter() - start
+    after, own, wall = busy_seconds(), time.process_time() - own, time.perf_counter() - start
     return {"seconds": seconds, "others": None if busy is None or after is None else max(0.0, (after - busy - own) / wall)}
 
 
@@ -145,9 +145,9 @@ def _wait_until_quiet(patience: float) -> float:
     """Wait until nobody computes, at most `patience` seconds; gives the seconds waited."""
     start = time.perf_counter()
     while time.perf_counter() - start < patience:
-        before = _busy()
+        before = busy_seconds()
         time.sleep(0.5)
-        after = _busy()
+        after = busy_seconds()
         if before is None or after is None or after - before <= QUIET:
             break
     return time.perf_counter() - start

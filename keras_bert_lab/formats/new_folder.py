@@ -75,12 +75,18 @@ def new_folder(path: str | pathlib.Path, overwrite: bool = False) -> Iterator[pa
         overwrite: whether earlier results of that name may be replaced.
 
     Raises:
-        FormatError: see `check_new_folder`.
-        OSError: the place is not writable, or full.
+        FormatError: see `check_new_folder`; or the place cannot be written to.
+        OSError: the disk is full.
     """
     path = check_new_folder(path, overwrite)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{path.name}.new-", dir=path.parent, ignore_cleanup_errors=True) as scratch:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = tempfile.TemporaryDirectory(prefix=f".{path.name}.new-", dir=path.parent, ignore_cleanup_errors=True)
+    except OSError as error:
+        raise FormatError(
+            f"output must be in a folder that can be written to. Received: {path} ({error.strerror}). Name another place."
+        ) from error
+    with beside as scratch:
         fresh = pathlib.Path(scratch, path.name)
         fresh.mkdir()
         yield fresh

@@ -9,7 +9,14 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
-from keras_bert_lab.config import ArchitectureConfig, MaskingConfig, OptimizerConfig, VocabularyConfig
+from keras_bert_lab.config import (
+    ArchitectureConfig,
+    MaskingConfig,
+    OptimizerConfig,
+    VocabularyConfig,
+    check_integer,
+    check_share,
+)
 from keras_bert_lab.data import read_corpus, read_table
 from keras_bert_lab.encoder import Encoder
 from keras_bert_lab.errors import DataError
@@ -135,6 +142,9 @@ def pretrain(
         FormatError: an output that is there already, or a `start` that is no whole masked language model.
     """
     settings = plain(locals())
+    for name, value, minimum in (("epochs", epochs, 0), ("batch_size", batch_size, 1), ("sequence_length", sequence_length, 4)):
+        check_integer(name, value, minimum)
+    check_share("held_out", held_out)
     with run_of("pretrain", output, overwrite, settings) as run:
         keras.utils.set_random_seed(seed)
         model = None if start is None else _earlier_model(pathlib.Path(start), sequence_length)

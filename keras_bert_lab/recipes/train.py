@@ -8,7 +8,7 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
-from keras_bert_lab.config import OptimizerConfig
+from keras_bert_lab.config import OptimizerConfig, check_integer, check_share
 from keras_bert_lab.data import check_known_labels, check_labels, read_table
 from keras_bert_lab.evaluation import classification_report, plot_learning_curves, tfidf_baseline
 from keras_bert_lab.formats import read_task_folder
@@ -116,6 +116,10 @@ def train(
         FormatError: an output that is there already, or an encoder that is no whole model of this package.
     """
     settings = plain(locals())
+    for name, value in (("epochs", epochs), ("batch_size", batch_size)):
+        check_integer(name, value, 1)
+    for name, share in (("validation_split", validation_split), ("dropout", dropout)):
+        check_share(name, share)
     with run_of("train", output, overwrite, settings) as run:
         keras.utils.set_random_seed(seed)
         columns: dict[str, Any] = {"text": text, "label": label, "text_pair": text_pair, "encoding": encoding}

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_bert_lab.config import check_integer
 from keras_bert_lab.data import check_known_labels, check_writable, read_columns, read_table, write_table
 from keras_bert_lab.errors import DataError
 from keras_bert_lab.evaluation import classification_report
@@ -64,6 +65,7 @@ def evaluate(
         DataError: a table that cannot be used, or with labels that the model does not know.
         FormatError: no whole classifier in the folder.
     """
+    check_integer("batch_size", batch_size, 1)
     folder = read_task_folder(model, "TextClassifier")
     classifier = folder.load()
     is_number = classifier.kind == "regression"
@@ -129,6 +131,7 @@ def predict(
         DataError: a table that cannot be used, or an output that is there already.
         FormatError: no whole classifier in the folder.
     """
+    check_integer("batch_size", batch_size, 1)
     if bool(texts) == (table is not None):
         raise ValueError(f"predict takes texts or a table, one of them. Received: {len(texts)} texts, table={table}")
     if (table is None) != (output is None):

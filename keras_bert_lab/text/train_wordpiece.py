@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections
 import pathlib
-import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -31,12 +30,6 @@ def _texts(source: Any) -> Iterator[str]:
             yield item
         else:
             raise ValueError(f"source must hold strings or pathlib.Paths. Received: {item!r:.60} ({type(item).__name__})")
-
-
-def _folded(texts: Iterator[str], lowercase: bool) -> Iterator[str]:
-    """What the tokenizer's ops make of texts before they strip accents: NFKC case folding ("…" -> "...", "ß" -> "ss")."""
-    for text in texts:
-        yield unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()) if lowercase else text
 
 
 def train_wordpiece(
@@ -70,7 +63,7 @@ def train_wordpiece(
         raise ValueError(f"source is read twice and cannot be a generator. Received: {source!r}. Pass list(source).")
     normalizer = tokenizers.normalizers.BertNormalizer(lowercase=lowercase)
     characters: collections.Counter[str] = collections.Counter()
-    for text in _folded(_texts(source), lowercase):
+    for text in _texts(source):
         characters.update(normalizer.normalize_str(text))
     frequent = sorted((character for character in characters if not character.isspace()), key=lambda c: (-characters[c], c))
     alphabet = sorted(frequent[:limit_alphabet])
@@ -94,6 +87,6 @@ def train_wordpiece(
         special_tokens=first,
         show_progress=False,
     )
-    trained.train_from_iterator(_folded(_texts(source), lowercase), trainer)
+    trained.train_from_iterator(_texts(source), trainer)
     vocabulary = trained.get_vocab()
     return sorted(vocabulary, key=vocabulary.__getitem__)

@@ -12,11 +12,11 @@ from keras_bert_lab.lazy import LazyModule
 from keras_bert_lab.text.special_tokens import tokenize_around
 from keras_bert_lab.text.text_tensor import as_text_tensor
 from keras_bert_lab.text.vocabulary import Vocabulary, read_vocabulary
+from keras_bert_lab.text.wordpiece_ops import WordPieceOps
 
 __all__ = ["WordPieceTokenizer"]
 
 tf = LazyModule("tensorflow")
-tf_text = LazyModule("tensorflow_text", install="tensorflow-text")
 
 
 @keras.saving.register_keras_serializable(package="keras_bert_lab")
@@ -37,8 +37,10 @@ class WordPieceTokenizer(keras.layers.Layer):
     Raises:
         ValueError: a vocabulary with duplicates or without a special token.
 
-    Reference: Song et al. 2020, "Fast WordPiece Tokenization"; rules of google-research/bert's tokenization.py. Words of more
-    than 100 bytes become [UNK].
+    The tokens are those of the `tokenizers` library (BertNormalizer, BertPreTokenizer, WordPiece), also in a graph and in a
+    saved model. Words of more than 100 characters become [UNK].
+
+    Reference: Song et al. 2020, "Fast WordPiece Tokenization"; rules of google-research/bert's tokenization.py.
     """
 
     def __init__(
@@ -56,7 +58,7 @@ class WordPieceTokenizer(keras.layers.Layer):
         self.supports_jit = False
         self.vocabulary = Vocabulary(vocabulary, special_tokens)
         self.lowercase = lowercase
-        self._tokenizer: Any = None
+        self._ops: WordPieceOps | None = None
         self.built = True
 
     @classmethod
@@ -64,21 +66,11 @@ class WordPieceTokenizer(keras.layers.Layer):
         """The tokenizer of a `vocab.txt`."""
         return cls(read_vocabulary(path), lowercase=lowercase, **kwargs)
 
-    def _ops(self) -> Any:
-        if self._tokenizer is None:
-            # Built once and outside of any graph: the compiled vocabulary is a constant that every graph captures.
-            with tf.init_scope():
-                self._tokenizer = tf_text.FastBertTokenizer(
-                    self.vocabulary.tokens,
-                    token_out_type=tf.int32,
-                    unknown_token=self.vocabulary.special_tokens["unk"],
-                    lower_case_nfd_strip_accents=self.lowercase,
-                )
-        return self._tokenizer
-
-    def _tokenize_with_offsets(self, texts: Any) -> tuple[Any, Any, Any]:
-        ids, starts, ends = self._ops().tokenize_with_offsets(texts)
-        return ids, tf.cast(starts, tf.int32), tf.cast(ends, tf.int32)
+    def _made(self) -> WordPieceOps:
+        if self._ops is None:
+            with tf.init_scope():  # outside of any graph: the compiled vocabulary is a constant that every graph captures
+                self._ops = WordPieceOps(self.vocabulary, self.lowercase)
+        return self._ops
 
     def tokenize(self, texts: Any, special_tokens: bool = False) -> Any:
         """Texts -> ragged int32 (B, tokens).
@@ -89,15 +81,15 @@ class WordPieceTokenizer(keras.layers.Layer):
         """
         texts = as_text_tensor(texts)
         if special_tokens:
-            return tokenize_around(texts, self.vocabulary, self._tokenize_with_offsets)[0]
-        return self._ops().tokenize(texts)
+            return tokenize_around(texts, self.vocabulary, self._made().tokenize_with_offsets)[0]
+        return self._made().tokenize(texts)
 
     def tokenize_with_offsets(self, texts: Any, special_tokens: bool = False) -> tuple[Any, Any, Any]:
         """Texts -> ids, starts, ends: ragged int32 (B, tokens). Offsets count bytes of the UTF-8 text; ends are exclusive."""
         texts = as_text_tensor(texts)
         if special_tokens:
-            return tokenize_around(texts, self.vocabulary, self._tokenize_with_offsets)
-        return self._tokenize_with_offsets(texts)
+            return tokenize_around(texts, self.vocabulary, self._made().tokenize_with_offsets)
+        return self._made().tokenize_with_offsets(texts)
 
     def detokenize(self, ids: Any) -> list[str]:
         """Rows of ids -> readable texts; case, accents and spacing are not restored."""

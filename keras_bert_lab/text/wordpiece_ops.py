@@ -1,0 +1,97 @@
+"""BERT's tokeniser as pure TensorFlow ops, token for token that of the `tokenizers` library."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from keras_bert_lab.lazy import LazyModule
+from keras_bert_lab.text.bert_characters import bert_characters
+from keras_bert_lab.text.normalizer_model import normalizer_model
+from keras_bert_lab.text.vocabulary import Vocabulary
+
+__all__ = ["WordPieceOps"]
+
+tf = LazyModule("tensorflow")
+tf_text = LazyModule("tensorflow_text", install="tensorflow-text")
+
+_LONGEST_WORD = 100  # characters; longer words are unknown
+_LAST_PRIVATE = 0xF8FF
+
+
+@functools.cache
+def _normalizer_model(lowercase: bool) -> np.ndarray:
+    return normalizer_model(bert_characters(lowercase).replacements)
+
+
+class WordPieceOps:
+    """Normalising and splitting into pieces; makes its constants at once, so make it outside of graphs.
+
+    Args:
+        vocabulary: V tokens.
+        lowercase: lower the case and strip accents.
+    """
+
+    def __init__(self, vocabulary: Vocabulary, lowercase: bool) -> None:
+        # No word holds a blank, but the op would go into tokens that do: these get a character that no text holds.
+        renamed = bert_characters(lowercase).renamed | {ord(" "): _LAST_PRIVATE}
+        self._unk_id = vocabulary.unk_id
+        self._begins_word = tf.constant(vocabulary.word_starts)  # (V,)
+        self._normalizer = tf_text.FastBertNormalizer(model_buffer=tf.constant(_normalizer_model(lowercase)))
+        self._splitter = tf_text.FastWordpieceTokenizer(
+            [token.translate(renamed) for token in vocabulary.tokens],
+            max_bytes_per_word=4 * _LONGEST_WORD,  # no shorter word has too many characters: those are counted afterwards
+            token_out_type=tf.int32,
+            unknown_token=vocabulary.special_tokens["unk"].translate(renamed),
+        )
+
+    def tokenize(self, texts: Any) -> Any:
+        """String tensor (B,) -> ids, ragged int32 (B, tokens)."""
+        return self._split(self._normalizer.normalize(texts))[0]
+
+    def tokenize_with_offsets(self, texts: Any) -> tuple[Any, Any, Any]:
+        """String tensor (B,) -> ids, starts, ends, ragged int32 (B, tokens); starts and ends are byte offsets in the texts.
+
+        A piece of a character that was taken apart (Hangul, uncased) has the place of the whole character; what is dropped
+        after a piece (accents) belongs to it.
+        """
+        normalized, sources = self._normalizer.normalize_with_offsets(texts)  # sources: of each byte and of the end
+        ids, starts, ends = self._split(normalized)
+        places = sources.flat_values
+        row = tf.gather(sources.row_starts(), ids.value_rowids())
+        # Of the bytes that come from later characters, the first one ends the piece. Apart by row, all places ascend.
+        apart = places + sources.value_rowids() * (tf.reduce_max(places) + 1)
+        after = tf.searchsorted(apart, tf.gather(apart, row + ends.flat_values - 1), side="right")
+        return (
+            ids,
+            ids.with_flat_values(tf.cast(tf.gather(places, row + starts.flat_values), tf.int32)),
+            ids.with_flat_values(tf.cast(tf.gather(places, after), tf.int32)),
+        )
+
+    def _split(self, normalized: Any) -> tuple[Any, Any, Any]:
+        """Normalised texts (B,) -> ids, ragged int32 (B, tokens); starts and ends in these texts, int64."""
+        ids, starts, ends = self._splitter.tokenize_with_offsets(normalized)
+        begins_word = tf.gather(self._begins_word, ids.flat_values)  # (tokens of all texts,)
+        first = tf.where(begins_word)[:, 0]  # (words,)
+        last = tf.concat([first, tf.shape(begins_word, out_type=tf.int64)], axis=0)[1:] - 1
+        start, end = tf.gather(starts.flat_values, first), tf.gather(ends.flat_values, last)
+        suspect = end - start > _LONGEST_WORD  # in bytes
+
+        def without_long_words() -> tuple[Any, Any, Any]:
+            some = tf.where(suspect)[:, 0]
+            texts = tf.gather(normalized, tf.gather(ids.value_rowids(), tf.gather(first, some)))
+            words = tf.strings.substr(texts, tf.gather(start, some), tf.gather(end - start, some))
+            long = tf.strings.length(words, unit="UTF8_CHAR") > _LONGEST_WORD
+            word = tf.cumsum(tf.cast(begins_word, tf.int64)) - 1  # of each token
+            unknown = tf.gather(tf.tensor_scatter_nd_update(suspect, some[:, tf.newaxis], long), word)
+            kept = ids.with_flat_values(begins_word | ~unknown)
+            parts = (
+                tf.where(unknown, self._unk_id, ids.flat_values),
+                starts.flat_values,
+                tf.where(unknown, tf.gather(end, word), ends.flat_values),
+            )
+            return tuple(tf.ragged.boolean_mask(ids.with_flat_values(part), kept) for part in parts)
+
+        return tf.cond(tf.reduce_any(suspect), without_long_words, lambda: (ids, starts, ends))
