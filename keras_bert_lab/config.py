@@ -44,10 +44,17 @@ def _refuse_unknown(kind: str, given: Mapping[str, Any], known: tuple[str, ...])
             raise ValueError(f"{kind} has no setting {name!r}.{_nearest(name, known)} Known settings: {sorted(known)}")
 
 
-def check_integer(name: str, value: Any, minimum: int) -> None:
-    """Refuse what is no integer of at least `minimum`."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
-        raise ValueError(f"{name} must be an integer of at least {minimum}. Received: {name}={value!r}")
+def check_integer(name: str, value: Any, minimum: int, maximum: int | None = None) -> None:
+    """Refuse what is no integer of at least `minimum`, and at most `maximum`.
+
+    Example:
+        >>> check_integer("batch_size", 0, 1)
+        Traceback (most recent call last):
+        ValueError: batch_size must be an integer of at least 1. Received: batch_size=0
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < minimum or (maximum is not None and value > maximum):
+        rule = f"of at least {minimum}" if maximum is None else f"from {minimum} to {maximum}"
+        raise ValueError(f"{name} must be an integer {rule}. Received: {name}={value!r}")
 
 
 def check_share(name: str, value: Any) -> None:

@@ -16,6 +16,7 @@ from keras_bert_lab.cli.commands import COMMANDS
 from keras_bert_lab.cli.parser import build_parser, settings_of
 from keras_bert_lab.cli.show_config import show_config
 from keras_bert_lab.errors import KerasBertLabError
+from keras_bert_lab.training.stop_signals import Terminated, terminated_like_interrupted
 
 __all__ = ["main"]
 
@@ -57,7 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = settings_of(parser, namespace[command], command)
         run = lambda: _run(command, settings)  # noqa: E731
     try:
-        return run()
+        with terminated_like_interrupted():
+            return run()
     except (KerasBertLabError, OSError) as error:
         print(f"keras-bert-lab {command}: {error}", file=sys.stderr)
         return 1
@@ -66,6 +68,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f"keras-bert-lab {command}: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         print(f"keras-bert-lab {command}: interrupted", file=sys.stderr)
-        return 128 + signal.SIGINT
+        return 128 + (signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT)

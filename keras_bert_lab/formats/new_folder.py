@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import pathlib
 import shutil
@@ -38,6 +39,9 @@ def check_new_folder(path: str | pathlib.Path, overwrite: bool = False) -> pathl
             raise FormatError(f"output is there already: {path}. Name another folder, or replace it with --overwrite.")
     elif os.path.lexists(path):
         raise FormatError(f"output must be a folder. Received: the file or link {path}. Name another folder.")
+    above = next(folder for folder in path.parents if os.path.lexists(folder))
+    if not above.is_dir():
+        raise FormatError(f"output must be in a folder. Received: {path}, but {above} is a file. Name another folder.")
     return path
 
 
@@ -51,19 +55,31 @@ def _sync(paths: Iterable[pathlib.Path]) -> None:
             os.close(handle)
 
 
+def _written(folder: pathlib.Path) -> set[str]:
+    """Names of the files that the results in a folder brought."""
+    try:
+        return {MANIFEST, *json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {MANIFEST}
+
+
 def _replace(path: pathlib.Path, fresh: pathlib.Path) -> None:
     """Put a new folder in the place of earlier results; files in there that no result brought are kept."""
-    old = pathlib.Path(tempfile.mkdtemp(prefix=f".{path.name}.old-", dir=path.parent)) / path.name
-    path.rename(old)
+    place = pathlib.Path(tempfile.mkdtemp(prefix=f".{path.name}.old-", dir=path.parent))
+    old = place / path.name
     try:
+        path.rename(old)
         fresh.rename(path)
-    except OSError:
-        old.rename(path)
+    except BaseException:  # an interrupt too
+        if old.exists():
+            old.rename(path)
+        place.rmdir()
         raise
+    earlier = _written(old)
     for entry in old.iterdir():
-        if not os.path.lexists(path / entry.name):
+        if entry.name not in earlier and not os.path.lexists(path / entry.name):
             shutil.move(entry, path / entry.name)
-    shutil.rmtree(old.parent)
+    shutil.rmtree(place)
 
 
 @contextlib.contextmanager

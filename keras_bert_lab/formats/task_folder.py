@@ -156,15 +156,15 @@ def read_task_folder(folder: str | pathlib.Path, expected: str | None = None) ->
         _refuse_folder(folder)
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        if manifest["format"] != _FORMAT:
+            raise FormatError(
+                f"{folder} was written in format {manifest['format']!r}; this version reads format {_FORMAT}. "
+                "Use the version of keras_bert_lab that wrote it."
+            )
         task, files, about = manifest["task"], manifest["files"], manifest["about"]
         expected_files = {name: (file["bytes"], file["sha256"]) for name, file in files.items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise FormatError(f"{folder / MANIFEST} is damaged: {type(error).__name__}: {error}") from error
-    if manifest.get("format") != _FORMAT:
-        raise FormatError(
-            f"{folder} was written in format {manifest.get('format')!r}; this version reads format {_FORMAT}. "
-            "Use the version of keras_bert_lab that wrote it."
-        )
     if expected is not None and task != expected:
         raise FormatError(f"A {expected} was expected. Received: {folder}, which holds a {task}.")
     if _MODEL not in expected_files or not (folder / _MODEL).is_file():

@@ -20,8 +20,8 @@ from keras_bert_lab.config import (
 from keras_bert_lab.data import read_corpus, read_table
 from keras_bert_lab.encoder import Encoder
 from keras_bert_lab.errors import DataError
-from keras_bert_lab.formats import read_task_folder
-from keras_bert_lab.recipes.runs import plain, run_of
+from keras_bert_lab.formats import TaskFolder, read_task_folder
+from keras_bert_lab.recipes.runs import LARGEST_SEED, plain, run_of
 from keras_bert_lab.recipes.tables import announce_dropped
 from keras_bert_lab.tasks import MaskedLanguageModel
 from keras_bert_lab.text import Preprocessor, WordPieceTokenizer, WordTokenizer, read_vocabulary, train_wordpiece
@@ -79,13 +79,29 @@ def _new_model(
     return MaskedLanguageModel(Encoder(config, dtype=precision), Preprocessor(tokenizer, max_length=length))
 
 
-def _earlier_model(start: pathlib.Path, length: int) -> MaskedLanguageModel:
-    model = read_task_folder(start, "MaskedLanguageModel").load()
+def _refuse_ignored(folder: TaskFolder, **given: Any) -> None:
+    """Refuse settings of a new model that an earlier one does not have; its own, and the defaults, are no contradiction."""
+    defaults = {"vocabulary": _VOCABULARY, "encoder": _ENCODER}
+    for name, value in given.items():
+        if value != defaults[name] and plain(value) != folder.about.get("settings", {}).get(name):
+            raise ValueError(
+                f"{name} is for a new model, and start={folder.path} brings its own. Received: {name}={plain(value)}. "
+                "Leave out one of them."
+            )
+
+
+def _earlier_model(folder: TaskFolder, length: int, precision: str) -> MaskedLanguageModel:
+    start = folder.path
+    model = folder.load()
     longest = model.encoder.config.max_positions
     if length > longest:
         raise DataError(
             f"sequence_length must be at most {longest}, the positions of {start}. Received: sequence_length={length}"
         )
+    if precision != model.dtype_policy.name:
+        same = MaskedLanguageModel(model.encoder.copy(dtype=precision), model.preprocessor)
+        same.set_weights(model.get_weights())
+        return same
     return model
 
 
@@ -140,14 +156,21 @@ def pretrain(
     Raises:
         DataError: a file that cannot be used.
         FormatError: an output that is there already, or a `start` that is no whole masked language model.
+        ValueError: a number out of range; a vocabulary or an encoder other than those of `start`.
     """
     settings = plain(locals())
-    for name, value, minimum in (("epochs", epochs, 0), ("batch_size", batch_size, 1), ("sequence_length", sequence_length, 4)):
-        check_integer(name, value, minimum)
+    check_integer("sequence_length", sequence_length, 4)
+    check_integer("epochs", epochs, 0)
+    check_integer("batch_size", batch_size, 1)
+    check_integer("seed", seed, 0, LARGEST_SEED)
     check_share("held_out", held_out)
     with run_of("pretrain", output, overwrite, settings) as run:
         keras.utils.set_random_seed(seed)
-        model = None if start is None else _earlier_model(pathlib.Path(start), sequence_length)
+        model = None
+        if start is not None:
+            folder = read_task_folder(start, "MaskedLanguageModel")
+            _refuse_ignored(folder, vocabulary=vocabulary, encoder=encoder)
+            model = _earlier_model(folder, sequence_length, precision)
         files = [corpus] if isinstance(corpus, (str, pathlib.Path)) else corpus
         documents = _documents(files, text, encoding, drop_unusable=drop_unusable, separator=separator, sheet=sheet)
         learned, kept = _split(documents, held_out, seed)

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import datetime
 import pathlib
+import signal
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -15,11 +16,13 @@ import yaml
 
 from keras_bert_lab.formats import check_new_folder, new_folder, write_task
 from keras_bert_lab.training import StopSignals
+from keras_bert_lab.training.stop_signals import Terminated
 
-__all__ = ["Run", "plain", "run_of"]
+__all__ = ["LARGEST_SEED", "Run", "plain", "run_of"]
 
 SETTINGS = "config.yaml"
 HISTORY = "history.csv"
+LARGEST_SEED = 2**32 - 1
 
 
 def plain(value: Any) -> Any:
@@ -60,6 +63,14 @@ class Run:
         with self.stop, contextlib.suppress(KeyboardInterrupt):
             model.fit(*data, callbacks=[*callbacks, log, history, self.stop], **settings)
         return {name: [float(value) for value in values] for name, values in history.history.items()}
+
+    @contextlib.contextmanager
+    def measuring(self) -> Iterator[None]:
+        """Work after the training: a signal ends it, and the model is saved all the same."""
+        try:
+            yield
+        except KeyboardInterrupt as interrupt:
+            self.stop.received = signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT
 
     def save(self, model: Any) -> None:
         """Write the model and what is known about it."""

@@ -13,7 +13,7 @@ from keras_bert_lab.data import check_known_labels, check_labels, read_table
 from keras_bert_lab.evaluation import classification_report, plot_learning_curves, tfidf_baseline
 from keras_bert_lab.formats import read_task_folder
 from keras_bert_lab.lazy import LazyModule
-from keras_bert_lab.recipes.runs import plain, run_of
+from keras_bert_lab.recipes.runs import LARGEST_SEED, plain, run_of
 from keras_bert_lab.recipes.tables import announce_dropped, texts_of
 from keras_bert_lab.tasks import TextClassifier
 from keras_bert_lab.text import Preprocessor
@@ -114,12 +114,16 @@ def train(
     Raises:
         DataError: a table that cannot be used.
         FormatError: an output that is there already, or an encoder that is no whole model of this package.
+        ValueError: a number out of range.
     """
     settings = plain(locals())
-    for name, value in (("epochs", epochs), ("batch_size", batch_size)):
-        check_integer(name, value, 1)
-    for name, share in (("validation_split", validation_split), ("dropout", dropout)):
-        check_share(name, share)
+    if max_length is not None:
+        check_integer("max_length", max_length, 4)
+    check_integer("epochs", epochs, 1)
+    check_integer("batch_size", batch_size, 1)
+    check_integer("seed", seed, 0, LARGEST_SEED)
+    check_share("validation_split", validation_split)
+    check_share("dropout", dropout)
     with run_of("train", output, overwrite, settings) as run:
         keras.utils.set_random_seed(seed)
         columns: dict[str, Any] = {"text": text, "label": label, "text_pair": text_pair, "encoding": encoding}
@@ -157,7 +161,8 @@ def train(
         )
         run.figures |= {"kind": model.kind, "labels": model.labels, "texts": len(learned), "history": history}
         if kept is not None and not run.stop.received:
-            run.figures |= _validated(model, learned, kept, baseline)
+            with run.measuring():
+                run.figures |= _validated(model, learned, kept, baseline)
         if history.get("loss"):
             plot_learning_curves(history, "mae" if model.kind == "regression" else "accuracy").figure.savefig(
                 run.folder / "learning_curves.png", dpi=120
@@ -196,7 +201,11 @@ def _validated(model: TextClassifier, learned: Any, kept: Any, baseline: bool) -
     print(f"\nOn the texts to validate on, by which the epoch was chosen\n{report}")
     figures = {"validation": report.to_dict()}
     if baseline and "text_pair" not in learned:
-        guessed = tfidf_baseline(learned["text"], learned["label"], kept["text"])
+        try:
+            guessed = tfidf_baseline(learned["text"], learned["label"], kept["text"])
+        except ValueError as error:  # no words to count, or one label only: no reason to lose the trained model
+            print(f"\nNo TF-IDF + logistic regression to compare with: {error}")
+            return figures
         simple = classification_report(kept["label"], guessed, model.labels)
         print(f"\nTF-IDF + logistic regression, on the same texts\n{simple}")
         figures["validation_tfidf"] = simple.to_dict()

@@ -31,6 +31,16 @@ def _columns(folder: TaskFolder, **given: str | None) -> dict[str, Any]:
     return {name: column or trained.get(name) or (name if name != "text_pair" else None) for name, column in given.items()}
 
 
+def _check_pairs(model: pathlib.Path, pairs: bool | None, data: Any) -> None:
+    """Say that a column of second texts is missing, or too many."""
+    given = "text_pair" in data
+    if pairs is not None and pairs != given:
+        raise DataError(
+            f"text_pair must {'name the column of second texts' if pairs else 'be left out'}: {model} was trained on "
+            f"{'pairs' if pairs else 'single texts'}. Received: {'single texts' if pairs else 'pairs'}"
+        )
+
+
 def evaluate(
     model: pathlib.Path,
     table: pathlib.Path,
@@ -69,6 +79,8 @@ def evaluate(
     folder = read_task_folder(model, "TextClassifier")
     classifier = folder.load()
     is_number = classifier.kind == "regression"
+    if classifier.kind == "multi_label":
+        raise ValueError(f"evaluate takes models with one label for each text. Received: {model}, kind='multi_label'")
     data = read_table(
         table,
         **_columns(folder, text=text, label=label, text_pair=text_pair),
@@ -79,6 +91,7 @@ def evaluate(
         label_type="number" if is_number else "name",
     )
     announce_dropped(data)
+    _check_pairs(folder.path, classifier.pairs, data)
     if not is_number:
         check_known_labels(data["label"], classifier.labels)
     answers = classifier.predict_text(texts_of(data), batch_size=batch_size).label
@@ -147,6 +160,7 @@ def predict(
     data = read_table(table, **columns, label=None, drop_unusable=drop_unusable, **how)
     announce_dropped(data)
     classifier = folder.load()
+    _check_pairs(folder.path, classifier.pairs, data)
     names = classifier.labels if probabilities else []
     added = [_LABEL, _SCORE, *(f"{_PROBABILITY}{name}" for name in names)]
     taken = [name for name in added if name in set(rows.columns)]
@@ -180,7 +194,7 @@ def _predict_texts(classifier: Any, texts: list[str], batch_size: int) -> dict[s
     ]
     width = max(len(str(each["label"])) for each in predictions)
     for each in predictions:
-        shown = f"{each['label']:>{width}}  {each['score']:.3f}" if classifier.labels else f"{each['score']:.4g}"
+        shown = f"{each['label']!s:>{width}}  {each['score']:.3f}" if classifier.labels else f"{each['score']:.4g}"
         print(f"{shown}  {each['text']}")
     return {"predictions": predictions}
 

@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import keras
 
-__all__ = ["StopSignals"]
+__all__ = ["StopSignals", "Terminated", "terminated_like_interrupted"]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM as an exception, like Ctrl-C: what was begun is cleaned up on its way out."""
+
+
+@contextlib.contextmanager
+def terminated_like_interrupted() -> Iterator[None]:
+    """While the block runs, SIGTERM raises `Terminated` instead of ending the process where it stands."""
+
+    def _raise(number: int, frame: Any) -> None:
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _raise)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class StopSignals(keras.callbacks.Callback):
@@ -44,7 +67,8 @@ class StopSignals(keras.callbacks.Callback):
     def _stop(self, number: int, frame: Any) -> None:
         self.received = signal.Signals(number)
         self.__exit__()
-        print(f"\n{self.received.name}: stopping after this batch; once more stops at once.", file=sys.stderr, flush=True)
+        with contextlib.suppress(RuntimeError, OSError):  # the terminal is gone, or was being written to just now
+            print(f"\n{self.received.name}: stopping after this batch; once more stops at once.", file=sys.stderr, flush=True)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         if self.received is not None:
