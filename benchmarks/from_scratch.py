@@ -41,8 +41,15 @@ SETTINGS: dict[str, dict[str, list[str]]] = {
         "train": [*FINE_TUNING, "--epochs=3", "--validation_split=0.05"],
     },
     "sst2": {
-        "pretrain": [*SHAPE, "--sequence_length=64", "--batch_size=32", "--epochs=6", "--held_out=0.01"],
-        "train": [*FINE_TUNING, "--epochs=4"],
+        "pretrain": [
+            *SHAPE,
+            "--vocabulary.size=8192",
+            "--sequence_length=64",
+            "--batch_size=32",
+            "--epochs=10",
+            "--held_out=0.01",
+        ],
+        "train": [*FINE_TUNING, "--epochs=5"],
     },
 }
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from keras_bert_lab.cli.main import _parser
+from keras_bert_lab.cli.parser import build_parser
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -54,7 +54,7 @@ def test_there_is_something_to_try() -> None:
 
 @pytest.mark.parametrize("arguments", commands(), ids=" ".join)
 def test_a_command_is_understood(arguments: list[str]) -> None:
-    settings = _parser().parse_args(arguments)
+    settings = build_parser().parse_args(arguments)
     assert settings.command == arguments[0]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import keras_bert_lab
 from keras_bert_lab.cli.commands import COMMANDS
-from keras_bert_lab.cli.parser import build_parser, settings_of
+from keras_bert_lab.cli.parser import build_parser, settings_of, words_last
 from keras_bert_lab.cli.show_config import show_config
 from keras_bert_lab.errors import KerasBertLabError
 from keras_bert_lab.training.stop_signals import Terminated, terminated_like_interrupted
@@ -50,16 +50,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     parser = build_parser()
-    if arguments[:1] == ["show-config"] and len(arguments) > 1 and not arguments[1].startswith("-"):
-        command, run = "show-config", lambda: show_config(parser, arguments[1:])
-    else:
-        namespace = parser.instantiate(parser.parse_args(arguments))
-        command = namespace.command
-        settings = settings_of(parser, namespace[command], command)
-        run = lambda: _run(command, settings)  # noqa: E731
+    command = arguments[0] if arguments else ""
     try:
         with terminated_like_interrupted():
-            return run()
+            if command == "show-config" and len(arguments) > 1 and not arguments[1].startswith("-"):
+                return show_config(parser, arguments[1:])
+            namespace = parser.instantiate(parser.parse_args(words_last(arguments)))
+            return _run(namespace.command, settings_of(parser, namespace[namespace.command], namespace.command))
     except (KerasBertLabError, OSError) as error:
         print(f"keras-bert-lab {command}: {error}", file=sys.stderr)
         return 1

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import itertools
+import re
+from collections.abc import Sequence
 from typing import Any
 
 import docstring_parser
@@ -12,7 +15,7 @@ import jsonargparse
 import keras_bert_lab
 from keras_bert_lab.cli.commands import COMMANDS, Command
 
-__all__ = ["build_parser", "merge_words", "settings_of"]
+__all__ = ["build_parser", "merge_words", "settings_of", "words_last"]
 
 _DESCRIPTION = """Build, pretrain, fine-tune and export BERT in Keras 3.
 
@@ -93,6 +96,34 @@ def build_parser() -> jsonargparse.ArgumentParser:
     shown.add_argument("subject", type=str, help="a command with its options, or the folder of a run")
     commands.add_subcommand("show-config", shown, help=summary)
     return parser
+
+
+def words_last(arguments: Sequence[str]) -> list[str]:
+    """The arguments of a command with its words behind all options: argparse takes them in one piece only.
+
+    Example:
+        >>> words_last(["evaluate", "runs/x", "--json", "--text", "t", "test.csv"])
+        ['evaluate', '--json', '--text', 't', 'runs/x', 'test.csv']
+    """
+    name, *rest = arguments or [""]
+    if name not in COMMANDS:
+        return list(arguments)
+    parameters = inspect.signature(COMMANDS[name].run).parameters.values()
+    switches = ["json", *(each.name for each in parameters if isinstance(each.default, bool))]
+    bare = {"-h", "--help", "--print_config", *(f"--{no}{switch}" for no in ("", "no-") for switch in switches)}
+    options: list[str] = []
+    words: list[str] = []
+    remaining = iter(rest)
+    for argument in remaining:
+        if argument == "--":
+            words += remaining
+        elif argument == "-h" or re.match(r"--[\w.+-]+(=|$)", argument):
+            options.append(argument)
+            if "=" not in argument and argument not in bare:
+                options += itertools.islice(remaining, 1)
+        else:
+            words.append(argument)
+    return [name, *options, *(["--"] if any(word.startswith("-") for word in words) else []), *words]
 
 
 def merge_words(settings: dict[str, Any], command: Command) -> dict[str, Any]:

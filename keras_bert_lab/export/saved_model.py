@@ -113,6 +113,8 @@ def export_saved_model(model: keras.Model, path: str | pathlib.Path) -> pathlib.
         ExportError: the exported model does not run in a fresh process, or gives other answers. Nothing is left under `path`.
     """
     path = pathlib.Path(path)
+    if path.exists() and not path.is_dir():
+        raise ExportError(f"path must be a folder. Received: the file {path}. Name another folder.")
     folders = {"text": path, "tokens": path.with_name(f"{path.name}-tokens")}
     endpoints = endpoints_of(model)
     version = max(next_version(folder) for folder in folders.values())

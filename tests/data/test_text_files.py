@@ -7,7 +7,7 @@ import lzma
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keras_bert_lab.data import read_corpus, read_table, text_files
@@ -124,6 +124,7 @@ def test_what_is_not_utf8(tmp_path, name):
     )
 
 
+@settings(deadline=None)
 @given(st.text("aé你😀", max_size=20), st.integers(0, 40), st.integers(1, 9))
 def test_offset_of_the_first_bad_byte(tmp_path_factory, text, place, piece):
     """Wherever the pieces end: inside a character too."""
