@@ -80,9 +80,9 @@ def compare(rows: list[list[int]], encodings: list[Any], texts: list[str], token
         for a, b, c, d in stretches:
             begin = encoding.offsets[max(c - 1, 0)][0] if c == d else encoding.offsets[c][0]
             end = encoding.offsets[min(d, len(wanted) - 1)][1] if c == d else encoding.offsets[d - 1][1]
-            while begin > 0 and not text[begin - 1].isspace():
+            while begin > 0 and normalizer.normalize_str(text[begin - 1]) != " ":
                 begin -= 1
-            while end < len(text) and not text[end].isspace():
+            while end < len(text) and normalizer.normalize_str(text[end]) != " ":
                 end += 1
             here = {character: kind(character, normalizer) for character in text[begin:end]}
             names = sorted({name for name in here.values() if name}) or [

@@ -70,7 +70,7 @@ print(f"unknown: {np.mean(all_ids == words.vocabulary.unk_id):.1%} of all words 
 # ids, a mask with 0 for padding, and a type (0 for the first text; 1 is for the second one, where texts come in pairs).
 
 # %%
-preprocessor = kbl.Preprocessor(words, sequence_length=64)
+preprocessor = kbl.Preprocessor(words, max_length=64)
 inputs = preprocessor(["A fine film!", "Not a film I would recommend to an elephant."])
 for name, values in inputs.items():
     print(name, values[:, :12].numpy().tolist(), "…")
@@ -174,7 +174,7 @@ pooling = kbl.Pooling("mean")
 dropout = keras.layers.Dropout(0.1)
 is_positive = keras.layers.Dense(1, activation="sigmoid", name="positive")
 
-ids = {name: keras.Input((64,), dtype="int32", name=name) for name in inputs}
+ids = {name: keras.Input((None,), dtype="int32", name=name) for name in inputs}
 hidden = encoder(ids)
 classifier = keras.Model(ids, is_positive(dropout(pooling(hidden, ids["input_mask"]))), name="classifier")
 

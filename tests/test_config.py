@@ -1,11 +1,21 @@
 from __future__ import annotations
 
 import dataclasses
+import pathlib
 import re
+from typing import Any
 
 import pytest
 
-from keras_bert_lab.config import EncoderConfig, MaskingConfig
+from keras_bert_lab.config import (
+    ArchitectureConfig,
+    EncoderConfig,
+    MaskingConfig,
+    OptimizerConfig,
+    VocabularyConfig,
+    check_integer,
+    check_share,
+)
 from tests.samples import config
 
 
@@ -160,3 +170,106 @@ def test_masking_shares_must_fit_together(mask_share: float, random_share: float
     with pytest.raises(ValueError, match=re.escape(f"Received: mask_share={mask_share!r}, random_share={random_share!r}")):
         MaskingConfig(mask_share=mask_share, random_share=random_share)
     assert MaskingConfig(mask_share=1.0, random_share=0.0).mask_share == 1.0
+
+
+def test_an_architecture_is_a_preset_with_changes() -> None:
+    found = ArchitectureConfig(preset="bert_tiny", dropout=0.3, activation="relu", norm_first=True, initializer_range=0.05)
+    made = found.encoder_config(vocab_size=31, max_positions=19, pad_id=7)
+    expected = EncoderConfig.preset(
+        "bert_tiny",
+        vocab_size=31,
+        max_positions=19,
+        pad_id=7,
+        dropout=0.3,
+        attention_dropout=0.3,
+        activation="relu",
+        norm_first=True,
+        initializer_range=0.05,
+    )
+    assert made == expected
+    assert ArchitectureConfig().encoder_config(vocab_size=31, max_positions=19).hidden_size == 256  # bert_mini
+
+
+@pytest.mark.parametrize(
+    ("changes", "heads", "intermediate"),
+    [  # of bert_small: H 512, N 8, F 2048
+        ({}, 8, 2048),
+        ({"hidden_size": 192}, 3, 768),
+        ({"hidden_size": 10}, 1, 40),
+        ({"hidden_size": 30, "num_heads": 5}, 5, 120),
+        ({"hidden_size": 30, "intermediate_size": 7}, 1, 7),
+        ({"num_heads": 4}, 4, 2048),
+        ({"intermediate_size": 7}, 8, 7),
+    ],
+)
+def test_what_follows_from_a_hidden_size(changes: dict[str, int], heads: int, intermediate: int) -> None:
+    made = ArchitectureConfig(preset="bert_small", num_layers=3, **changes).encoder_config(vocab_size=31, max_positions=19)
+    assert (made.num_heads, made.intermediate_size, made.num_layers) == (heads, intermediate, 3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"preset": "bert_tinny"}, "Unknown preset 'bert_tinny'. Did you mean 'bert_tiny'?"),
+        (
+            {"hidden_size": 10, "num_heads": 3},
+            "hidden_size must be divisible by num_heads. Received: hidden_size=10, num_heads=3",
+        ),
+        ({"num_layers": 0}, "num_layers must be an integer of at least 1. Received: num_layers=0"),
+        ({"dropout": 1}, "dropout must be a number of at least 0 and below 1. Received: dropout=1"),
+        ({"activation": "swish"}, "activation='swish'"),
+        ({"initializer_range": 0}, "initializer_range must be above 0. Received: initializer_range=0"),
+    ],
+)
+def test_an_impossible_architecture_is_refused_when_it_is_made(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        ArchitectureConfig(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"kind": "bpe"}, "kind must be 'wordpiece' or 'words'. Received: kind='bpe'"),
+        ({"size": 5}, "size must be an integer of at least 6. Received: size=5"),
+        ({"size": 8.0}, "size must be an integer of at least 6. Received: size=8.0"),
+        (
+            {"kind": "words", "file": pathlib.Path("v.txt")},
+            "file is for kind='wordpiece'. Received: kind='words', file='v.txt'",
+        ),
+    ],
+)
+def test_an_impossible_vocabulary_is_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        VocabularyConfig(**changes)
+
+
+@pytest.mark.parametrize("name", ["learning_rate", "clip_norm"])
+@pytest.mark.parametrize("value", [0, -1e-3, float("nan"), float("inf"), True, "1e-3", None])
+def test_rates_must_be_finite_and_above_0(name: str, value: object) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"{name} must be a finite number above 0. Received: {name}={value!r}")):
+        OptimizerConfig(**{name: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["warmup", "weight_decay"])
+@pytest.mark.parametrize("value", [-0.1, 1, float("nan"), "0.1"])
+def test_shares_of_the_optimizer(name: str, value: object) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"{name} must be a number of at least 0 and below 1. Received: {name}=")):
+        OptimizerConfig(**{name: value})  # type: ignore[arg-type]
+    assert getattr(OptimizerConfig(**{name: 0}), name) == 0  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("made", [ArchitectureConfig(), VocabularyConfig(), OptimizerConfig(), MaskingConfig()])
+def test_settings_of_the_commands_are_plain_frozen_data(made: Any) -> None:
+    assert type(made)(**dataclasses.asdict(made)) == made
+    assert all(field.kw_only for field in dataclasses.fields(made))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(made, dataclasses.fields(made)[0].name, None)
+
+
+def test_checks_of_numbers() -> None:
+    check_integer("batch_size", 1, 1)
+    check_share("held_out", 0)
+    with pytest.raises(ValueError, match="batch_size must be an integer of at least 1. Received: batch_size=0"):
+        check_integer("batch_size", 0, 1)
+    with pytest.raises(ValueError, match="held_out must be a number of at least 0 and below 1. Received: held_out=1.5"):
+        check_share("held_out", 1.5)

@@ -10,6 +10,7 @@ from keras_bert_lab import errors
     [
         (errors.DataError, ValueError),
         (errors.ExportError, Exception),
+        (errors.FormatError, Exception),
         (errors.MissingPackageError, ImportError),
     ],
 )

@@ -10,6 +10,7 @@ import keras_bert_lab as kbl
 
 NAMES = [
     "AdamW",
+    "ArchitectureConfig",
     "ClassificationHead",
     "ClassificationReport",
     "DataError",
@@ -20,6 +21,7 @@ NAMES = [
     "ExportError",
     "ExportedModel",
     "FeedForward",
+    "FormatError",
     "KerasBertLabError",
     "LinearWarmupDecay",
     "MaskedLMHead",
@@ -27,24 +29,35 @@ NAMES = [
     "MaskingConfig",
     "MissingPackageError",
     "NextSentenceHead",
+    "OptimizerConfig",
     "Pooling",
     "Preprocessor",
     "Progress",
     "SelfAttention",
+    "StopSignals",
     "TextClassifier",
     "Vocabulary",
+    "VocabularyConfig",
     "WordPieceTokenizer",
     "WordTokenizer",
     "as_text_tensor",
+    "check_known_labels",
+    "check_labels",
     "classification_report",
     "export_saved_model",
     "load_exported",
+    "load_task",
     "plot_confusion_matrix",
     "plot_learning_curves",
+    "read_columns",
+    "read_corpus",
+    "read_table",
     "read_vocabulary",
     "sample_data",
+    "save_task",
     "tfidf_baseline",
     "train_wordpiece",
+    "write_table",
 ]
 
 # Name -> its first parameters with their defaults (... = none), in the order of design.md, "Fixed names". More may follow.
@@ -59,10 +72,16 @@ SIGNATURES = {
     "sample_data": {"name": ...},
     "export_saved_model": {"model": ..., "path": ...},
     "load_exported": {"path": ...},
+    "save_task": {"task": ..., "folder": ..., "overwrite": False},
+    "load_task": {"source": ...},
+    "read_table": {"path": ..., "text": "text", "label": "label", "text_pair": None},
+    "read_corpus": {"paths": ...},
+    "write_table": {"table": ..., "path": ..., "overwrite": False},
 }
 METHODS = {
     ("TextClassifier", "predict_text"): {"texts": ...},
     ("EncoderConfig", "preset"): {"name": ...},
+    ("Encoder", "copy"): {"dropout": None, "dtype": None},
     ("SelfAttention", "call"): {"query": ..., "value": ..., "attention_mask": None, "training": None},
 }
 ENCODER_CONFIG = {

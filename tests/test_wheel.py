@@ -22,7 +22,7 @@ def test_the_wheel_carries_the_sample_data_and_the_command(tmp_path: pathlib.Pat
         (entry_points,) = (name for name in names if name.endswith("entry_points.txt"))
         assert "keras-bert-lab = keras_bert_lab.cli:main" in archive.read(entry_points).decode()
     samples = {f"keras_bert_lab/data/samples/{name}" for name in ("reviews.csv", "prose.txt")}
-    assert samples | {"keras_bert_lab/py.typed"} <= names
+    assert samples | {"keras_bert_lab/py.typed", "keras_bert_lab/text/bert_characters.json"} <= names
     modules = {str(path.relative_to(ROOT)) for path in (ROOT / "keras_bert_lab").rglob("*.py")}
     assert modules <= names
     assert not any(name.startswith(("tests/", "benchmarks/", "examples/")) for name in names)

@@ -40,7 +40,10 @@ def _checked(path: str | os.PathLike[str]) -> pathlib.Path:
         table_format(found)
     except DataError:
         return found
-    raise DataError(f"{found} is a table by its suffix, no text file. Use list(read_table({str(path)!r}, label=None).text).")
+    raise DataError(
+        f"{found} is a table by its suffix, no text file. Use list(read_table({str(path)!r}, label=None).text), "
+        "or name its column with --text."
+    )
 
 
 def read_corpus(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], *, encoding: str = "utf-8") -> list[str]:

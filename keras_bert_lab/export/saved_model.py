@@ -65,7 +65,8 @@ def _probe_inputs(endpoint: Endpoint, model: keras.Model) -> dict[str, np.ndarra
         return {name: np.array([text.encode() for text in texts]) for name in endpoint.inputs}
     lengths = np.array([1, 3, 5])
     mask_id = model.preprocessor.tokenizer.vocabulary.mask_id if isinstance(model, MaskedLanguageModel) else 1
-    mask_row = (np.arange(5) < lengths[:, None]).astype(np.int32)
+    width = next(iter(endpoint.inputs.values())).shape[1] or 5  # fixed where the model's own Preprocessor fixes it
+    mask_row = (np.arange(width) < lengths[:, None]).astype(np.int32)
     arrays = {"input_word_ids": mask_row * mask_id, "input_mask": mask_row, "input_type_ids": mask_row * 0}
     return {name: arrays[name] for name in endpoint.inputs}
 

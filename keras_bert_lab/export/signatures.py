@@ -37,8 +37,8 @@ class Endpoint:
     inputs: dict[str, Any]
 
 
-def _token_specs() -> dict[str, Any]:
-    return {key: tf.TensorSpec((None, None), tf.int32, name=key) for key in contract.INPUT_KEYS}
+def _token_specs(length: int | None = None) -> dict[str, Any]:
+    return {key: tf.TensorSpec((None, length), tf.int32, name=key) for key in contract.INPUT_KEYS}
 
 
 def _text_specs(pairs: bool) -> dict[str, Any]:
@@ -119,7 +119,7 @@ def _functional(model: keras.Model) -> list[Endpoint]:
             Endpoint(
                 name="tokens",
                 function=lambda *arrays: named(inner(list(arrays), training=False)),
-                inputs=_token_specs(),
+                inputs=_token_specs(inner.inputs[0].shape[1]),  # Preprocessor(sequence_length=S) fixes the length
             )
         )
     return endpoints

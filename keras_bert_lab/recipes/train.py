@@ -32,7 +32,8 @@ def _split(table: Any, share: float, seed: int, kind: str) -> tuple[Any, Any]:
         return table, None
     if not 1 <= round(share * len(table)) < len(table):
         raise ValueError(
-            f"validation_split must leave rows on both sides. Received: validation_split={share} of {len(table)} rows"
+            f"validation_split must leave rows on both sides. Received: validation_split={share} of {len(table)} rows. "
+            "Give a larger share, 0, or a table of its own with --validation."
         )
     held_out = max(round(share * len(table)), 1)
     labels = None if kind == "regression" else table["label"]

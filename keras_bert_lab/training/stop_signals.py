@@ -56,7 +56,9 @@ class StopSignals(keras.callbacks.Callback):
 
     def __enter__(self) -> StopSignals:
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._stop) for number in _SIGNALS}
+            # A signal that is ignored, as Ctrl-C is by a job in the background, stays so.
+            heard = [number for number in _SIGNALS if signal.getsignal(number) not in (signal.SIG_IGN, None)]
+            self._before = {number: signal.signal(number, self._stop) for number in heard}
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -30,7 +30,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: Any) -> str:
 
 NUMBERS = [
     ("pretrain", "--optimizer.learning_rate", "0", "learning_rate must be a finite number above 0"),
-    ("pretrain", "--optimizer.learning_rate", "nan", "learning_rate"),
+    ("pretrain", "--optimizer.learning_rate", ".nan", "learning_rate"),
     ("pretrain", "--optimizer.warmup", "1.5", "warmup must be"),
     ("pretrain", "--sequence_length", "1", "sequence_length must be an integer of at least 4"),
     ("pretrain", "--batch_size", "0", "batch_size must be an integer of at least 1"),
@@ -38,7 +38,7 @@ NUMBERS = [
     ("pretrain", "--epochs", "-1", "epochs must be an integer of at least 0"),
     ("pretrain", "--held_out", "1.5", "held_out must be"),
     ("pretrain", "--held_out", "-0.1", "held_out must be"),
-    ("pretrain", "--held_out", "nan", "held_out must be"),
+    ("pretrain", "--held_out", ".nan", "held_out must be"),
     ("pretrain", "--seed", "-1", "seed"),
     ("pretrain", "--seed", "99999999999", "seed"),
     ("pretrain", "--vocabulary.size", "3", "size must be an integer of at least 6"),
@@ -204,7 +204,7 @@ def _emptied(folder: Path, *names: str) -> None:
 
 
 FOLDERS: list[tuple[str, Callable[[Path], Any], list[str]]] = [
-    ("missing", shutil.rmtree, ["There is no folder", "Did you mean", "bort"]),
+    ("missing", shutil.rmtree, ["There is no folder", "Did you mean", "my-bort"]),
     ("file", lambda folder: (shutil.rmtree(folder), folder.write_text("x")), ["the file"]),
     ("saved_model", lambda folder: _emptied(folder, "saved_model.pb"), ["exported SavedModel"]),
     ("versions", lambda folder: _emptied(folder, "1/saved_model.pb"), ["exported SavedModel"]),
@@ -233,21 +233,21 @@ FOLDERS: list[tuple[str, Callable[[Path], Any], list[str]]] = [
 def test_folders_of_models(
     command: str, damage: Callable[[Path], Any], named: list[str], here: Path, bert: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shutil.copytree(bert, here / "bert")
-    (here / "bort").mkdir()
-    damage(here / "bert")
+    shutil.copytree(bert, here / "my-bert")
+    (here / "my-bort").mkdir()
+    damage(here / "my-bert")
     corpus(here / "c.txt")
     table(here / "t.csv")
     before = contents(here)
     words = {
-        "train": ["t.csv", "--encoder", "bert", "--output", "o"],
-        "pretrain": ["c.txt", "--start", "bert", "--output", "o"],
-        "fill-mask": ["bert", "a [MASK]"],
-        "export": ["bert", "o"],
-        "show-config": ["bert"],
+        "train": ["t.csv", "--encoder", "my-bert", "--output", "o"],
+        "pretrain": ["c.txt", "--start", "my-bert", "--output", "o"],
+        "fill-mask": ["my-bert", "a [MASK]"],
+        "export": ["my-bert", "o"],
+        "show-config": ["my-bert"],
     }
     message = refused(capsys, command, *words[command])
-    assert "bert" in message
+    assert "my-bert" in message
     assert all(part in message for part in named)
     assert contents(here) == before
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ def first(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
 def test_what_it_leaves_behind(first: dict[str, Any], folder: Path) -> None:
     files = {"config.yaml", "history.csv", "keras_bert_lab.json", "model.keras", "vocab.txt"}
-    assert {path.name for path in Path("runs").iterdir()} == {"a"}  # no scratch folder
+    assert not list(Path("runs").glob(".*"))  # no scratch folder
     assert {path.name for path in Path("runs/a").iterdir()} == files
     written = manifest(Path("runs/a"))
     assert set(written["files"]) == files - {"keras_bert_lab.json"}
@@ -154,13 +155,12 @@ def _learned_from(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         seen.extend(documents)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("keras_bert_lab.recipes.pretrain._split", instead)
+    monkeypatch.setattr(sys.modules["keras_bert_lab.recipes.pretrain"], "_split", instead)
     return seen
 
 
 def test_several_files_plain_and_packed(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     corpus(here / "a.txt", DOCUMENTS[:3])
-    (here / "b.txt.gz").write_bytes(gzip.compress("\n\n".join(DOCUMENTS[3:5]).encode("utf-16")))
     (here / "b.txt.gz").write_bytes(gzip.compress("\n\n".join(DOCUMENTS[3:5]).encode()))
     seen = _learned_from(monkeypatch)
     assert main(["pretrain", "a.txt", "b.txt.gz", "--output", "o"]) == 130

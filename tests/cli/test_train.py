@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -158,7 +159,7 @@ def test_a_baseline_that_fails_does_not_cost_the_model(
     def fail(*_: Any) -> None:
         raise ValueError(reason)
 
-    monkeypatch.setattr("keras_bert_lab.recipes.train.tfidf_baseline", fail)
+    monkeypatch.setattr(sys.modules["keras_bert_lab.recipes.train"], "tfidf_baseline", fail)
     arguments = ["train", table(here / "t.csv"), "--encoder", str(bert), "--output", "a", *FIT, "--baseline"]
     assert main(arguments) == 0
     assert reason in capsys.readouterr().out

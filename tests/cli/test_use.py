@@ -232,7 +232,7 @@ def test_export_refuses_a_file_before_any_work(
 ) -> None:
     (here / "out").write_text("mine")
     monkeypatch.setattr("keras_bert_lab.export.saved_model._write", lambda *_: pytest.fail("the long work has begun"))
-    assert str("out") in refused(capsys, "export", judge, "out")
+    assert "out" in refused(capsys, "export", judge, "out")
     assert contents(here) == {"out": b"mine"}
 
 

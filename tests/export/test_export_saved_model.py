@@ -234,6 +234,18 @@ def test_a_composed_model(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("checked_here")
+def test_a_composed_model_of_fixed_length(tmp_path: Path) -> None:
+    fixed = preprocessor(sequence_length=13)
+    text = keras.Input((), dtype="string")
+    states = encoder()(fixed(text))["sequence_output"]
+    model = randomise(keras.Model(text, keras.layers.Dense(1, name="mood")(keras.layers.Flatten()(states))))
+    version = export_saved_model(model, tmp_path / "fixed")
+    inputs = {name: values.numpy() for name, values in fixed(NEW).items()}
+    on_tokens = _here(_tokens_folder(version), inputs, needs_text_ops=False)
+    np.testing.assert_allclose(on_tokens["mood"], model.predict(tf.constant(NEW), verbose=0), atol=1e-5)
+
+
+@pytest.mark.usefixtures("checked_here")
 def test_a_composed_model_that_shares_its_preprocessor(tmp_path: Path) -> None:
     texts = [keras.Input((), dtype="string") for _ in range(2)]
     shared = preprocessor()

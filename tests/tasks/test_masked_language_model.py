@@ -286,3 +286,33 @@ def test_texts_without_a_gap_or_cut_before_one_are_refused(random_model: MaskedL
 def test_an_impossible_number_of_candidates_is_refused(random_model: MaskedLanguageModel, top_k: Any) -> None:
     with pytest.raises(ValueError, match=f"top_k must be an integer between 1 and 23. Received: top_k={top_k}"):
         random_model.fill_mask("the [MASK]", top_k=top_k)
+
+
+def test_fit_takes_batches_that_are_there() -> None:
+    """As it takes the texts that they were made of; they keep their own settings."""
+    how = HOW | {"masking": MaskingConfig(rate=0.3), "seed": 5}
+    texts, batches, others = language_model(), language_model(), language_model()
+    history = texts.fit(TEXTS, epochs=2, verbose=0, **how).history
+    found = batches.fit(batches.batches(TEXTS, **how), epochs=2, verbose=0, batch_size=1, sequence_length=4, seed=7).history
+    assert found == history
+    assert largest_difference(batches.get_weights(), texts.get_weights()) == 0
+    others.fit(others.batches(TEXTS, **(how | {"seed": 7})), epochs=2, verbose=0, **how)
+    assert largest_difference(others.get_weights(), texts.get_weights()) > 1e-4
+
+
+def test_fit_on_batches_goes_on_where_it_stopped() -> None:
+    whole, parts = language_model(), language_model()
+    whole.fit(whole.batches(TEXTS, **HOW), epochs=3, verbose=0)
+    batches = parts.batches(TEXTS, **HOW)
+    parts.fit(batches, epochs=1, verbose=0)
+    parts.fit(batches, epochs=3, initial_epoch=1, verbose=0)
+    assert largest_difference(parts.get_weights(), whole.get_weights()) == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"), [({"y": [1]}, "makes its own targets"), ({"shuffle": True}, "shuffle follows from the texts")]
+)
+def test_fit_on_batches_refuses_what_follows_from_them(settings: dict[str, Any], message: str) -> None:
+    model = language_model()
+    with pytest.raises(ValueError, match=message):
+        model.fit(model.batches(TEXTS, **HOW), verbose=0, **settings)
