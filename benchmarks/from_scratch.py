@@ -38,7 +38,7 @@ FINE_TUNING = ["--precision=mixed_bfloat16", "--no-baseline"]
 SETTINGS: dict[str, dict[str, list[str]]] = {
     "imdb": {
         "pretrain": [*SHAPE, "--sequence_length=512", "--batch_size=8", "--epochs=4", "--held_out=0.01"],
-        "train": [*FINE_TUNING, "--epochs=3", "--validation_split=0.05"],
+        "train": [*FINE_TUNING, "--epochs=2", "--validation_split=0.05"],
     },
     "sst2": {
         "pretrain": [

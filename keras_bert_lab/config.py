@@ -248,7 +248,7 @@ class ArchitectureConfig:
         preset: one of the released BERT sizes, "bert_tiny" (2 x 128) to "bert_large" (24 x 1024).
         num_layers: L, number of encoder blocks.
         hidden_size: H, width of the hidden state.
-        num_heads: N; where only `hidden_size` is given, one for every 64 of it.
+        num_heads: N; where only `hidden_size` is given, one for every 64 of it or more.
         intermediate_size: F; where only `hidden_size` is given, four times it.
         dropout: share of hidden states and attention weights set to 0 in pretraining.
         activation: "gelu", "gelu_tanh" or "relu".
@@ -271,6 +271,8 @@ class ArchitectureConfig:
     initializer_range: float = 0.02
 
     def __post_init__(self) -> None:
+        if self.hidden_size is not None:
+            check_integer("hidden_size", self.hidden_size, 1)
         self.encoder_config(vocab_size=1, max_positions=1)
 
     def encoder_config(self, *, vocab_size: int, max_positions: int, pad_id: int = 0) -> EncoderConfig:
@@ -281,7 +283,8 @@ class ArchitectureConfig:
             if getattr(self, name) is not None
         }
         if self.hidden_size is not None:
-            changes = {"num_heads": max(1, self.hidden_size // 64), "intermediate_size": 4 * self.hidden_size} | changes
+            heads = max(count for count in range(1, max(1, self.hidden_size // 64) + 1) if self.hidden_size % count == 0)
+            changes = {"num_heads": heads, "intermediate_size": 4 * self.hidden_size} | changes
         return EncoderConfig.preset(
             self.preset,
             vocab_size=vocab_size,

@@ -201,7 +201,7 @@ frozen = classifier.fit(*train_data, validation_data=validation_data, epochs=FRO
 
 # %%
 encoder.trainable = True
-classifier.compile(kbl.AdamW(5e-4), loss="binary_crossentropy", metrics=["accuracy"])
+classifier.compile(kbl.AdamW(2e-4), loss="binary_crossentropy", metrics=["accuracy"])
 keep_best = keras.callbacks.EarlyStopping("val_accuracy", mode="max", patience=3, restore_best_weights=True)
 unfrozen = classifier.fit(*train_data, validation_data=validation_data, epochs=UNFROZEN, verbose=2, callbacks=[keep_best])
 
@@ -308,7 +308,7 @@ piece_classifier.compile(kbl.AdamW(5e-3))
 piece_classifier.fit(train.text, train.label, validation_data=choices, epochs=FROZEN, verbose=0)
 
 piece_encoder.trainable = True
-piece_classifier.compile(kbl.AdamW(5e-4))
+piece_classifier.compile(kbl.AdamW(2e-4))
 piece_history = piece_classifier.fit(
     train.text, train.label, validation_data=choices, epochs=UNFROZEN, verbose=0, callbacks=[keep_best]
 )

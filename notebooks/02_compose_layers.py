@@ -158,7 +158,7 @@ summands = embeddings.summands(inputs["input_word_ids"], inputs["input_type_ids"
 
 length = int(ops.sum(inputs["input_mask"]))
 tokens = [tokenizer.vocabulary.tokens[index] for index in inputs["input_word_ids"][0, :length]]
-table = {name: ops.convert_to_numpy(values)[0, :length, 0].round(2) for name, values in summands.items()}
+table = {name: ops.convert_to_numpy(values)[0, :length, 0].round(3) for name, values in summands.items()}
 print("the first of 128 numbers, for each token:")
 print(pd.DataFrame({"": tokens, "type id": inputs["input_type_ids"][0, :length].numpy()} | table).to_string(index=False))
 
@@ -221,6 +221,11 @@ class DeeperFeedForward(keras.layers.Layer):
         self.middle = keras.layers.Dense(units, activation="relu")
         self.last = keras.layers.Dense(hidden_size)
 
+    def build(self, states_shape):
+        self.first.build(states_shape)
+        self.middle.build((*states_shape[:-1], self.units))
+        self.last.build((*states_shape[:-1], self.units))
+
     def call(self, states):
         return self.last(self.middle(self.first(states)))
 
@@ -239,6 +244,11 @@ class GatedAttention(keras.layers.Layer):
         self.attention = kbl.SelfAttention(num_heads, key_dim)
         self.squeeze = keras.layers.Dense(hidden_size // reduction, activation="relu")
         self.excite = keras.layers.Dense(hidden_size, activation="sigmoid")
+
+    def build(self, query_shape, value_shape=None):
+        self.attention.build(query_shape)
+        self.squeeze.build(query_shape)
+        self.excite.build((*query_shape[:-1], self.squeeze.units))
 
     def call(self, query, value, attention_mask=None):
         states = self.attention(query, value, attention_mask=attention_mask)  # (B, S, H)

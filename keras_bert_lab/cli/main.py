@@ -16,6 +16,7 @@ from keras_bert_lab.cli.commands import COMMANDS
 from keras_bert_lab.cli.parser import build_parser, settings_of, words_last
 from keras_bert_lab.cli.show_config import show_config
 from keras_bert_lab.errors import KerasBertLabError
+from keras_bert_lab.recipes.runs import plain
 from keras_bert_lab.training.stop_signals import Terminated, terminated_like_interrupted
 
 __all__ = ["main"]
@@ -33,7 +34,7 @@ def _run(command: str, settings: dict[str, Any]) -> int:
     with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
         figures = COMMANDS[command].run(**settings)
     if as_json:
-        print(json.dumps(figures, indent=2, ensure_ascii=False))
+        print(json.dumps(plain(figures), indent=2, ensure_ascii=False, allow_nan=False))
     interrupted_by = figures.get("interrupted_by")
     return 128 + signal.Signals[interrupted_by] if interrupted_by else 0
 

@@ -40,15 +40,20 @@ def copies(layers: Any, count: int, argument: str) -> list[keras.layers.Layer] |
     return list(layers)
 
 
+def _is_built(layer: keras.layers.Layer) -> bool:
+    # Loading a file marks a layer that has no build() of its own as built, though its parts have no weights yet.
+    return all(part.built for part in layer._flatten_layers())
+
+
 def build_attention(layer: keras.layers.Layer, hidden_size: int) -> None:
     """Make the weights of an attention layer for states (B, S, H)."""
-    if not layer.built:
+    if not _is_built(layer):
         states = keras.KerasTensor((None, None, hidden_size), dtype=layer.compute_dtype)
         layer(states, states)  # as in build_feed_forward
 
 
 def build_feed_forward(layer: keras.layers.Layer, hidden_size: int) -> None:
     """Make the weights of a layer for states (B, S, H)."""
-    if not layer.built:
+    if not _is_built(layer):
         states = keras.KerasTensor((None, None, hidden_size), dtype=layer.compute_dtype)
         layer(states)  # a symbolic call also builds layers that have no build() of their own

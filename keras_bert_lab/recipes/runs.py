@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
+import math
 import pathlib
 import signal
 import time
@@ -26,13 +27,15 @@ LARGEST_SEED = 2**32 - 1
 
 
 def plain(value: Any) -> Any:
-    """Settings as what YAML and JSON can hold."""
+    """Settings and figures as what YAML and JSON can hold; a number that is not finite becomes None."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         value = dataclasses.asdict(value)
     if isinstance(value, Mapping):
         return {str(name): plain(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     return str(value) if isinstance(value, pathlib.Path) else value
 
 
@@ -78,7 +81,7 @@ class Run:
             "seconds": round(time.perf_counter() - self._began, 1),
             "interrupted_by": self.stop.received.name if self.stop.received else None,
         }
-        about = {"command": self._command, "date": self._date, "settings": self._settings, "figures": self.figures}
+        about = {"command": self._command, "date": self._date, "settings": self._settings, "figures": plain(self.figures)}
         write_task(model, self.folder, about)
 
 

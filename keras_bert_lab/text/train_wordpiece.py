@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import collections
 import pathlib
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from keras_bert_lab.data.text_files import open_text
 from keras_bert_lab.errors import DataError
 from keras_bert_lab.lazy import LazyModule
-from keras_bert_lab.text.vocabulary import SPECIAL_TOKENS
+from keras_bert_lab.text.vocabulary import LONGEST_WORD, SPECIAL_TOKENS
 
 __all__ = ["train_wordpiece"]
 
 tokenizers = LazyModule("tokenizers")
+
+_LONG = re.compile(rf"\S{{{LONGEST_WORD + 1}}}")
 
 
 def _texts(source: Any) -> Iterator[str]:
@@ -30,6 +33,16 @@ def _texts(source: Any) -> Iterator[str]:
             yield item
         else:
             raise ValueError(f"source must hold strings or pathlib.Paths. Received: {item!r:.60} ({type(item).__name__})")
+
+
+def _normalized(texts: Iterator[str], normalizer: Any, words_of: Any) -> Iterator[str]:
+    """Texts as BERT sees them, without the words that it takes for unknown: the trainer would need hours for a few of them."""
+    for text in texts:
+        normalized = normalizer.normalize_str(text)
+        if _LONG.search(normalized):
+            words = (word for word, _ in words_of.pre_tokenize_str(normalized))
+            normalized = " ".join(word for word in words if len(word) <= LONGEST_WORD)
+        yield normalized
 
 
 def train_wordpiece(
@@ -62,9 +75,10 @@ def train_wordpiece(
     if isinstance(source, Iterator):
         raise ValueError(f"source is read twice and cannot be a generator. Received: {source!r}. Pass list(source).")
     normalizer = tokenizers.normalizers.BertNormalizer(lowercase=lowercase)
+    words_of = tokenizers.pre_tokenizers.BertPreTokenizer()
     characters: collections.Counter[str] = collections.Counter()
-    for text in _texts(source):
-        characters.update(normalizer.normalize_str(text))
+    for text in _normalized(_texts(source), normalizer, words_of):
+        characters.update(text)
     frequent = sorted((character for character in characters if not character.isspace()), key=lambda c: (-characters[c], c))
     alphabet = sorted(frequent[:limit_alphabet])
     if not alphabet:
@@ -78,8 +92,7 @@ def train_wordpiece(
             f"each at the start of a word and inside. Received: vocab_size={vocab_size}. Raise it, or lower limit_alphabet."
         )
     trained = tokenizers.Tokenizer(tokenizers.models.WordPiece(unk_token=SPECIAL_TOKENS["unk"]))
-    trained.normalizer = normalizer
-    trained.pre_tokenizer = tokenizers.pre_tokenizers.BertPreTokenizer()
+    trained.pre_tokenizer = words_of
     trainer = tokenizers.trainers.WordPieceTrainer(
         vocab_size=vocab_size,
         min_frequency=min_frequency,
@@ -87,6 +100,6 @@ def train_wordpiece(
         special_tokens=first,
         show_progress=False,
     )
-    trained.train_from_iterator(_texts(source), trainer)
+    trained.train_from_iterator(_normalized(_texts(source), normalizer, words_of), trainer)
     vocabulary = trained.get_vocab()
     return sorted(vocabulary, key=vocabulary.__getitem__)

@@ -11,7 +11,10 @@ import numpy as np
 from keras_bert_lab.data.text_files import open_text
 from keras_bert_lab.errors import DataError
 
-__all__ = ["SPECIAL_TOKENS", "Vocabulary", "read_vocabulary"]
+__all__ = ["LONGEST_WORD", "SPECIAL_TOKENS", "Vocabulary", "read_vocabulary"]
+
+LONGEST_WORD = 100
+"""Characters of the longest word that WordPiece takes apart; longer ones become [UNK]."""
 
 SPECIAL_TOKENS = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
 """The five tokens that a BERT cannot do without: role -> spelling."""

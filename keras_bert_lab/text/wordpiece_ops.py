@@ -10,14 +10,13 @@ import numpy as np
 from keras_bert_lab.lazy import LazyModule
 from keras_bert_lab.text.bert_characters import bert_characters
 from keras_bert_lab.text.normalizer_model import normalizer_model
-from keras_bert_lab.text.vocabulary import Vocabulary
+from keras_bert_lab.text.vocabulary import LONGEST_WORD, Vocabulary
 
 __all__ = ["WordPieceOps"]
 
 tf = LazyModule("tensorflow")
 tf_text = LazyModule("tensorflow_text", install="tensorflow-text")
 
-_LONGEST_WORD = 100  # characters; longer words are unknown
 _LAST_PRIVATE = 0xF8FF
 
 
@@ -42,7 +41,7 @@ class WordPieceOps:
         self._normalizer = tf_text.FastBertNormalizer(model_buffer=tf.constant(_normalizer_model(lowercase)))
         self._splitter = tf_text.FastWordpieceTokenizer(
             [token.translate(renamed) for token in vocabulary.tokens],
-            max_bytes_per_word=4 * _LONGEST_WORD,  # no shorter word has too many characters: those are counted afterwards
+            max_bytes_per_word=4 * LONGEST_WORD,  # no shorter word has too many characters: those are counted afterwards
             token_out_type=tf.int32,
             unknown_token=vocabulary.special_tokens["unk"].translate(renamed),
         )
@@ -77,13 +76,13 @@ class WordPieceOps:
         first = tf.where(begins_word)[:, 0]  # (words,)
         last = tf.concat([first, tf.shape(begins_word, out_type=tf.int64)], axis=0)[1:] - 1
         start, end = tf.gather(starts.flat_values, first), tf.gather(ends.flat_values, last)
-        suspect = end - start > _LONGEST_WORD  # in bytes
+        suspect = end - start > LONGEST_WORD  # in bytes
 
         def without_long_words() -> tuple[Any, Any, Any]:
             some = tf.where(suspect)[:, 0]
             texts = tf.gather(normalized, tf.gather(ids.value_rowids(), tf.gather(first, some)))
             words = tf.strings.substr(texts, tf.gather(start, some), tf.gather(end - start, some))
-            long = tf.strings.length(words, unit="UTF8_CHAR") > _LONGEST_WORD
+            long = tf.strings.length(words, unit="UTF8_CHAR") > LONGEST_WORD
             word = tf.cumsum(tf.cast(begins_word, tf.int64)) - 1  # of each token
             unknown = tf.gather(tf.tensor_scatter_nd_update(suspect, some[:, tf.newaxis], long), word)
             kept = ids.with_flat_values(begins_word | ~unknown)

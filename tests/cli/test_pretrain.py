@@ -90,7 +90,7 @@ def test_the_model_is_as_it_was_ordered(first: dict[str, Any]) -> None:
     assert (config.intermediate_size, config.dropout, model.preprocessor.row_length) == (40, 0.0, 13)
     tokens = model.preprocessor.tokenizer.vocabulary.tokens
     assert Path("runs/a/vocab.txt").read_text(encoding="utf-8").splitlines() == tokens
-    assert model.optimizer is None  # not compiled
+    assert not model.compiled
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_does_not(first: dict[str, Any], folder: Path) -> None:

@@ -118,8 +118,8 @@ def test_a_file_of_settings_and_options_after_it(calls: list[dict[str, Any]], he
         ("epoch: 3\n", "epoch"),
         ("encoder: {hiden_size: 3}\n", "hiden_size"),
         ("epochs: many\n", "many"),
-        ("epochs: [1\n", "a.yaml"),
-        ("- 1\n", "a.yaml"),
+        ("epochs: [1\n", "did not find expected"),
+        ("- 1\n", "Unexpected config"),
     ],
 )
 def test_a_wrong_file_of_settings_is_wrong_usage(

@@ -115,7 +115,7 @@ def test_predict_other_forms_of_tables(ending: str, here: Path, judge: Path, cap
 
 
 def test_rows_without_a_text_get_no_prediction(here: Path, judge: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    table(here / "in.csv", {"review": ["", "good", " ", "bad"]})
+    table(here / "in.csv", {"review": ["", "good", " ", "bad"], "stars": [*"1234"]})
     arguments = ["predict", judge, "--table", "in.csv", "--output", "out.csv"]
     assert "rows 1, 3" in refused(capsys, *arguments)
     assert not (here / "out.csv").exists()

@@ -76,6 +76,7 @@ def test_long_texts_in_many_scripts(tmp_path):
         ("text,label\na,1,\nb,2,\n", 2, 3),
         ('text,label\n"a\n\nb",1\n\nb,1,2,3\n', 6, 4),
         ("text,label\r\na,1\r\nb,c,2\r\n", 3, 3),
+        ("\n  \ntext,label\n \na,1,2\n", 5, 3),
         ("text,label\n" + "x" * 200_000 + ",1\nb,1,2\n", 3, 3),
     ],
 )

@@ -79,12 +79,37 @@ def test_gzip_with_a_wrong_checksum(tmp_path):
     assert_says(message_of(read_table, path), path, "cannot be unpacked", "CRC check failed")
 
 
+def test_gzip_damaged_at_the_start(tmp_path):
+    path = tmp_path / "a.csv.gz"
+    content = gzip.compress(CSV.encode())
+    path.write_bytes(content[:10] + b"\xff" * 20 + content[30:])
+    assert_says(message_of(read_table, path), path, "cannot be unpacked", "Error -3 while decompressing data")
+
+
 def test_gzip_damaged_in_the_middle(tmp_path):
     path = tmp_path / "a.csv.gz"
     content = bytearray(gzip.compress(LONG))
     content[5000:5020] = bytes(20)
     path.write_bytes(content)
     assert_says(message_of(read_table, path), path, "cannot be unpacked")
+
+
+@pytest.mark.parametrize(
+    ("name", "start"),
+    [
+        ("a.csv.gz", b"text,label\n\xff,pos\n"),
+        ("a.csv.gz", b"text,label\na,b,c\n"),
+        ("a.jsonl.gz", b"{\n"),
+        ("a.txt.gz", b"\xff"),
+    ],
+    ids=["no text", "too many fields", "no JSON", "no text in a corpus"],
+)
+def test_damage_is_told_whatever_the_contents_look_like(tmp_path, name, start):
+    """Damaged contents look like other mistakes; the checksum stands at the very end."""
+    content = gzip.compress(start + LONG)
+    path = tmp_path / name
+    path.write_bytes(content[:-8] + b"\0\0\0\0" + content[-4:])
+    assert_says(message_of(read_corpus if ".txt" in name else read_table, path), "cannot be unpacked", "CRC check failed")
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.json", "a.txt"])

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
-from keras_bert_lab.encoder import FeedForward, SelfAttention
+from keras_bert_lab import EncoderConfig
+from keras_bert_lab.encoder import Encoder, FeedForward, SelfAttention
 from keras_bert_lab.encoder.sublayers import build_attention, build_feed_forward, copies
 from tests.samples import D, F, H, N
 
@@ -77,3 +79,32 @@ def test_attention_without_a_build_of_its_own() -> None:
     layer = Mix()
     build_attention(layer, H)
     assert layer.built
+
+
+@keras.saving.register_keras_serializable(package="tests_sublayers")
+class Narrow(keras.layers.Layer):
+    """A layer as users write it: parts made in `__init__`, and no `build`."""
+
+    def __init__(self, units: int, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.units = units
+        self.inside = keras.layers.Dense(3)
+        self.outside = keras.layers.Dense(units)
+
+    def call(self, states: object, value: object = None, attention_mask: object = None) -> object:
+        return self.outside(self.inside(states))
+
+    def get_config(self) -> dict[str, object]:
+        return super().get_config() | {"units": self.units}
+
+
+@pytest.mark.filterwarnings("ignore:.*does not have a `build")  # Keras, when it loads them
+@pytest.mark.parametrize("part", ["attention", "feed_forward"])
+def test_layers_without_build_keep_their_weights_in_a_file(part: str, tmp_path: Path) -> None:
+    config = EncoderConfig(vocab_size=7, hidden_size=H, num_layers=2, num_heads=N, intermediate_size=F)
+    encoder = Encoder(config, **{part: Narrow(H)})
+    encoder.save(tmp_path / "encoder.keras")
+    reloaded = keras.saving.load_model(tmp_path / "encoder.keras")
+    assert len(reloaded.weights) == len(encoder.weights)
+    for before, after in zip(encoder.get_weights(), reloaded.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)

@@ -52,7 +52,8 @@ def test_a_classifier_comes_back(name: str, tmp_path: Path) -> None:
     assert (again.labels, again.kind, again.pooling, again.pairs) == (model.labels, model.kind, model.pooling, model.pairs)
     assert again.dtype_policy == model.dtype_policy
     found, expected = again.predict_text(TEXTS), model.predict_text(TEXTS)
-    assert found.label.tolist() == expected.label.tolist()
+    if model.kind != "regression":  # there the label is the number
+        assert found.label.tolist() == expected.label.tolist()
     np.testing.assert_allclose(found.score, expected.score, rtol=1e-5)
     assert not again.compiled
 
@@ -124,7 +125,7 @@ def test_a_layer_that_is_not_registered_is_named(tmp_path: Path) -> None:
     name = "tests_of_formats>Doubled"
     layer = keras.saving.get_custom_objects().pop(name)
     try:
-        with pytest.raises(FormatError, match=r"model.keras cannot be loaded: .*import the module that registers"):
+        with pytest.raises(FormatError, match=r"(?s)model.keras cannot be loaded: .*import the module that registers"):
             load_task(tmp_path / "x")
     finally:
         keras.saving.get_custom_objects()[name] = layer

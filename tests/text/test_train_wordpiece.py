@@ -155,3 +155,9 @@ def test_items_that_are_no_text_are_refused(item, shown):
 def test_no_text_is_refused(source):
     with pytest.raises(kbl.DataError, match=r"source holds no text\. Received: no character but white space"):
         kbl.train_wordpiece(source, 997)
+
+
+def test_a_giant_word_neither_takes_long_nor_changes_anything() -> None:
+    texts = ["the film was good", "the film was bad"] * 3
+    giants = [f"{'x' * 300_000} the film", "the film " + "\U0001f600" * 200_000]
+    assert kbl.train_wordpiece([*texts, *giants, *texts], 60) == kbl.train_wordpiece([*texts, "the film", "the film", *texts], 60)

@@ -24,7 +24,7 @@ AWKWARD = {
     "accents": "éÉÀñÅ\u0301\u0300\u0327\u20d2",
     "capitals": "ΣσςİıẞßǅΩKÅꭰᏸⱯ",
     "compatibility": "…½²ﬁ№ｦＡ´µſ",
-    "decomposed, no capital": "각한ガ\u0958\u0344\u1fef\u037e\u2329\u212a",
+    "decomposed, no capital": "가각한힣ガ\u0958\u0344\u1fef\u037e\u2329\u212a",
     "punctuation": ".,!'#[]-_«」。¿·\u2014",
     "punctuation for one side": "\u166d\U000111c9\u061d\u2e52\u0c84\U00011b00\U0001e95e",
     "symbols": "$+<=>^`|~€°❤",
@@ -78,7 +78,7 @@ def test_awkward_characters(group, lowercase):
 
 @pytest.mark.parametrize("lowercase", [True, False])
 def test_every_assigned_character_alone_and_in_a_word(lowercase):
-    regular = {*range(0x3400, 0xA000), *range(0xAC00, 0xD7A4), *range(0xE000, 0xF900), *range(0x20000, 0x2A6DF)}
+    regular = {*range(0x3400, 0xA000), *range(0x20000, 0x2A6DF)}
     characters = [c for c in ask_tokenizers.CHARACTERS if unicodedata.category(c)[0] != "C" and ord(c) not in regular]
     assert 30_000 < len(characters) < 100_000
     assert_equal(*pair(lowercase), [*characters, *(f"a{c}a" for c in characters)])
