@@ -87,7 +87,7 @@ def _diagnosis(path: pathlib.Path, separator: str, encoding: str, problem: str) 
     header: list[str] = []
     start = line = 1
     with Utf8Stream(path, encoding) as stream, _fields_of_any_length():
-        # The reader counts the lines that it was given: newline="" keeps those inside quotes.
+        # The reader counts the lines of the file, those inside quotes too.
         lines = csv.reader(io.TextIOWrapper(io.BufferedReader(stream), encoding="utf-8", newline=""), delimiter=separator)
         for record in lines:
             start, line = line, lines.line_num + 1

@@ -52,7 +52,7 @@ def write_parquet(table: Any, file: BinaryIO) -> None:
     table = table.copy(deep=False)
     table.attrs = {}  # Arrow warns of those that JSON does not know
     try:
-        found = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata()
+        found = pa.Table.from_pandas(table, preserve_index=False)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
         raise DataError(f"Parquet needs one type for each column: {reason(error)}. Write CSV or JSONL instead.") from error
     pq.write_table(found, file)

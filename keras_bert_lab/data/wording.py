@@ -33,8 +33,6 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
     by_fold: dict[str, str] = {}
     for other in names:
         by_fold.setdefault(folded(other), other)
-    if folded(name) in by_fold:
-        return by_fold[folded(name)]
     close = difflib.get_close_matches(folded(name), list(by_fold), n=1)
     return by_fold[close[0]] if close else None
 
