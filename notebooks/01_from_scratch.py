@@ -166,16 +166,18 @@ pretrain(language_model, WatchGaps(gaps, every=max(1, PRETRAINING // 4)))
 #
 # ## Fine-tuning in two phases
 #
-# Now a classifier: the encoder, the mean over the tokens that are not padding, dropout, and one sigmoid unit. This is the
-# functional API, as with any other Keras layers. It takes token ids, so the texts are tokenised once and not in every epoch.
+# Now a classifier: a copy of the encoder, the mean over the tokens that are not padding, dropout, and one sigmoid unit. This
+# is the functional API, as with any other Keras layers. It takes token ids, so the texts are tokenised once and not in every
+# epoch.
 
 # %%
+tuned = encoder.copy(dropout=0.1)  # the language model keeps its own; dropout helps where the same texts are read again
 pooling = kbl.Pooling("mean")
 dropout = keras.layers.Dropout(0.1)
 is_positive = keras.layers.Dense(1, activation="sigmoid", name="positive")
 
 ids = {name: keras.Input((None,), dtype="int32", name=name) for name in inputs}
-hidden = encoder(ids)
+hidden = tuned(ids)
 classifier = keras.Model(ids, is_positive(dropout(pooling(hidden, ids["input_mask"]))), name="classifier")
 
 
@@ -191,7 +193,7 @@ validation_data = (preprocessor(validation.text), targets(validation))
 # not shake what pretraining has built.
 
 # %%
-encoder.trainable = False
+tuned.trainable = False
 classifier.compile(kbl.AdamW(5e-3), loss="binary_crossentropy", metrics=["accuracy"])
 frozen = classifier.fit(*train_data, validation_data=validation_data, epochs=FROZEN, verbose=2)
 
@@ -200,7 +202,7 @@ frozen = classifier.fit(*train_data, validation_data=validation_data, epochs=FRO
 # again. We keep the weights of the epoch with the best validation accuracy.
 
 # %%
-encoder.trainable = True
+tuned.trainable = True
 classifier.compile(kbl.AdamW(2e-4), loss="binary_crossentropy", metrics=["accuracy"])
 keep_best = keras.callbacks.EarlyStopping("val_accuracy", mode="max", patience=3, restore_best_weights=True)
 unfrozen = classifier.fit(*train_data, validation_data=validation_data, epochs=UNFROZEN, verbose=2, callbacks=[keep_best])
@@ -225,7 +227,7 @@ plt.show()
 # %%
 text = keras.Input((), dtype="string", name="text")
 ids = preprocessor(text)
-end_to_end = keras.Model(text, is_positive(dropout(pooling(encoder(ids), ids["input_mask"]))), name="raw_text_classifier")
+end_to_end = keras.Model(text, is_positive(dropout(pooling(tuned(ids), ids["input_mask"]))), name="raw_text_classifier")
 
 new_texts = [
     "A warm, funny film with a wonderful cast. I loved every minute.",
@@ -300,14 +302,15 @@ piece_model = kbl.MaskedLanguageModel(piece_encoder, kbl.Preprocessor(pieces, ma
 pretrain(piece_model, WatchGaps(gaps, every=PRETRAINING))
 
 # %%
-piece_classifier = kbl.TextClassifier(piece_encoder, piece_model.preprocessor, labels=["neg", "pos"], pooling="mean")
+tuned = piece_encoder.copy(dropout=0.1)
+piece_classifier = kbl.TextClassifier(tuned, piece_model.preprocessor, labels=["neg", "pos"], pooling="mean")
 choices = (validation.text, validation.label)
 
-piece_encoder.trainable = False
+tuned.trainable = False
 piece_classifier.compile(kbl.AdamW(5e-3))
 piece_classifier.fit(train.text, train.label, validation_data=choices, epochs=FROZEN, verbose=0)
 
-piece_encoder.trainable = True
+tuned.trainable = True
 piece_classifier.compile(kbl.AdamW(2e-4))
 piece_history = piece_classifier.fit(
     train.text, train.label, validation_data=choices, epochs=UNFROZEN, verbose=0, callbacks=[keep_best]

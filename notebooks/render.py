@@ -14,8 +14,10 @@ import jupytext
 import nbclient
 
 FOLDER = pathlib.Path(__file__).resolve().parent
-# What TensorFlow writes on stderr when it starts. Anything else there is a warning that a reader should not meet.
-START_UP = re.compile(r"([IWE]\d{4} |WARNING: All log messages before absl|To enable the following instructions)")
+# What TensorFlow writes on stderr when it starts and exports. Anything else there is a warning that a reader should not meet.
+START_UP = re.compile(
+    r"([IWE]\d{4} |WARNING: All log messages before absl|To enable the following instructions|INFO:tensorflow:Assets written)"
+)
 
 
 def without_start_up_lines(outputs: list) -> list:
