@@ -23,11 +23,12 @@ START_UP = re.compile(
 def without_start_up_lines(outputs: list) -> list:
     kept = []
     for output in outputs:
-        if output.get("name") == "stderr":
-            left = [line for line in output["text"].splitlines() if line.strip() and not START_UP.match(line)]
-            if left:
-                raise SystemExit("A cell writes on stderr:\n" + "\n".join(left))
-        else:
+        if output.output_type == "stream":
+            lines = output["text"].splitlines(keepends=True)
+            output["text"] = "".join(line for line in lines if not START_UP.match(line))
+            if output["name"] == "stderr" and output["text"].strip():
+                raise SystemExit(f"A cell writes on stderr:\n{output['text']}")
+        if output.get("text", "").strip() or output.output_type != "stream":
             kept.append(output)
     return kept
 

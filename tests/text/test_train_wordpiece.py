@@ -160,4 +160,5 @@ def test_no_text_is_refused(source):
 def test_a_giant_word_neither_takes_long_nor_changes_anything() -> None:
     texts = ["the film was good", "the film was bad"] * 3
     giants = [f"{'x' * 300_000} the film", "the film " + "\U0001f600" * 200_000]
-    assert kbl.train_wordpiece([*texts, *giants, *texts], 60) == kbl.train_wordpiece([*texts, "the film", "the film", *texts], 60)
+    without = ["the film", "the film"]
+    assert kbl.train_wordpiece([*texts, *giants, *texts], 60) == kbl.train_wordpiece([*texts, *without, *texts], 60)
