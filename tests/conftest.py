@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read by TensorFlow when it is imported
@@ -25,3 +26,9 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("needs the folder ../shared (data and fixtures), which is not part of the repository")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _listens_to_ctrl_c() -> None:
+    """A job in the background starts with Ctrl-C ignored; the tests of interruptions need it heard."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)

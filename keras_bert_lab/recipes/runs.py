@@ -63,8 +63,12 @@ class Run:
         """`model.fit` with a log; a signal ends it early and leaves the model as it is."""
         log = keras.callbacks.CSVLogger(str(self.folder / HISTORY))
         history = keras.callbacks.History()
-        with self.stop, contextlib.suppress(KeyboardInterrupt):
-            model.fit(*data, callbacks=[*callbacks, log, history, self.stop], **settings)
+        try:
+            with self.stop, contextlib.suppress(KeyboardInterrupt):
+                model.fit(*data, callbacks=[*callbacks, log, history, self.stop], **settings)
+        finally:
+            if log.csv_file is not None:  # Keras closes it only at the regular end
+                log.csv_file.close()
         return {name: [float(value) for value in values] for name, values in history.history.items()}
 
     @contextlib.contextmanager
