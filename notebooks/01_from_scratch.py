@@ -162,7 +162,9 @@ def pretrain(language_model, watch):
 pretrain(language_model, WatchGaps(gaps, every=max(1, PRETRAINING // 4)))
 
 # %% [markdown]
-# These are the answers of a model that has read as much as fits in a short novel. BERT itself read 3,300 million words.
+# At first it gives the commonest words for every gap. Later the answers depend on the neighbours, and more of them are of the
+# right kind, such as a preposition or a verb where one belongs. Meaning is out of reach for a model that has read no more
+# than one novel holds. BERT itself read 3,300 million words.
 #
 # ## Fine-tuning in two phases
 #
@@ -239,6 +241,8 @@ for answer, new_text in zip(answers, new_texts, strict=True):
     print(f"{answer:.2f}  {new_text}")
 
 # %% [markdown]
+# Do not be surprised by wrong answers, even to plain texts: the validation accuracy above says how many to expect.
+#
 # ## Save, reload, export
 #
 # A `.keras` file holds layers, weights and vocabulary. It loads wherever `keras_bert_lab` is imported.

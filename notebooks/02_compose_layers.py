@@ -189,6 +189,9 @@ figure.colorbar(image, ax=axes, shrink=0.8, label="attention weight")
 plt.show()
 
 # %% [markdown]
+# In our run the dark fields lie along the diagonal: this head reads the neighbours of each token, which helps to guess a
+# hidden one.
+#
 # ## Other layers in the blocks
 #
 # A block is attention and a feed-forward part, each with a residual connection and LayerNorm. Both parts are arguments of
