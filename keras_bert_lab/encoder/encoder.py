@@ -8,10 +8,12 @@ import keras
 from keras import ops
 
 from keras_bert_lab import contract
-from keras_bert_lab.config import EncoderConfig
+from keras_bert_lab.config import EncoderConfig, check_integer
 from keras_bert_lab.encoder.embeddings import Embeddings
 from keras_bert_lab.encoder.encoder_block import EncoderBlock
 from keras_bert_lab.encoder.feed_forward import FeedForward
+from keras_bert_lab.encoder.frozen_weights import freeze_weights, frozen_weights, train_whole
+from keras_bert_lab.encoder.resizing import copy_and_grow
 from keras_bert_lab.encoder.self_attention import SelfAttention
 from keras_bert_lab.encoder.sublayers import copies
 
@@ -131,6 +133,8 @@ class Encoder(keras.Model):
             else None
         )
         self.build()
+        if not self.trainable:  # said before there were parts: these are to know it too
+            train_whole(self, False)
 
     def build(self, input_shape: Any = None) -> None:
         if self.built:
@@ -229,7 +233,7 @@ class Encoder(keras.Model):
         }
 
     def copy(self, dropout: float | None = None, dtype: Any = None) -> Encoder:
-        """A new encoder with the same weights.
+        """A new encoder with the same weights; those that are frozen stay so.
 
         Args:
             dropout: share of hidden states and attention weights set to 0 in training; layers of your own keep theirs.
@@ -252,6 +256,24 @@ class Encoder(keras.Model):
         twin.set_weights(self.get_weights())
         return twin
 
+    def resize_token_embeddings(self, vocab_size: int, seed: int = 0) -> Encoder:
+        """A new encoder with the same weights and room for more tokens; `Task.with_added_tokens` does it for a whole task.
+
+        Args:
+            vocab_size: the new V, at least the old one.
+            seed: of the new rows of the token embedding, see `grown` in encoder/resizing.py: they are drawn around the mean
+                of the old.
+
+        Raises:
+            ValueError: fewer tokens than before.
+        """
+        check_integer("vocab_size", vocab_size, self.config.vocab_size)
+        config = self.get_config()
+        config["config"] |= {"vocab_size": vocab_size}
+        larger = Encoder.from_config(config)
+        copy_and_grow(self, larger, seed)
+        return larger
+
     def get_config(self) -> dict[str, Any]:
         parts = {
             part: [keras.saving.serialize_keras_object(getattr(block, part)) for block in self.blocks] if custom else None
@@ -262,6 +284,7 @@ class Encoder(keras.Model):
             "trainable": self.trainable,
             "dtype": self.dtype_policy,
             "config": self.config.to_dict(),
+            "frozen": frozen_weights(self),
             **parts,
         }
 
@@ -274,4 +297,10 @@ class Encoder(keras.Model):
                 config[part] = [keras.saving.deserialize_keras_object(layer) for layer in config[part]]
         if isinstance(config["dtype"], dict):
             config["dtype"] = keras.dtype_policies.deserialize(config["dtype"])
-        return cls(**config)
+        trainable, frozen = config.pop("trainable"), config.pop("frozen", [])  # files of version 0.1 have no "frozen"
+        encoder = cls(**config)
+        if frozen:
+            freeze_weights(encoder, frozen)
+        if not trainable:
+            encoder.trainable = False  # as an argument it would leave the layers inside trainable
+        return encoder

@@ -12,7 +12,7 @@ from keras import ops
 from keras_bert_lab import contract
 from keras_bert_lab.lazy import LazyModule
 from keras_bert_lab.tasks import MaskedLanguageModel, TextClassifier
-from keras_bert_lab.text import Preprocessor
+from keras_bert_lab.text import HubPreprocessor, Preprocessor
 
 __all__ = ["Endpoint", "endpoints_of"]
 
@@ -127,7 +127,7 @@ def _functional(model: keras.Model) -> list[Endpoint]:
 
 def _after_preprocessor(model: keras.Model) -> keras.Model | None:
     """The part of a composed model behind its Preprocessor, from ids to outputs; None where there is no such cut."""
-    preprocessors = [layer for layer in model.layers if isinstance(layer, Preprocessor)]
+    preprocessors = [layer for layer in model.layers if isinstance(layer, (Preprocessor, HubPreprocessor))]
     if len(preprocessors) != 1:
         return None
     for node in preprocessors[0]._inbound_nodes:  # a layer that several models share was called several times

@@ -12,10 +12,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_bert_lab.encoder import Embeddings, Encoder, EncoderBlock, FeedForward, SelfAttention
+from keras_bert_lab.encoder import Embeddings, Encoder, EncoderBlock, FeedForward, HubEncoder, SelfAttention
 from keras_bert_lab.encoder.dropout import Dropout
 from keras_bert_lab.heads import ClassificationHead, MaskedLMHead, NextSentenceHead, Pooling
 from tests.samples import MAX_POSITIONS, B, D, F, H, N, S, V, batch, config, randomise, states, symbolic
+from tests.small_hub_models import packed_encoder
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -167,6 +168,14 @@ EXAMPLES = [
         call=lambda layer, x: layer(x),
     ),
     Example(
+        name="hub_encoder",
+        make=lambda dtype: HubEncoder(
+            "a small encoder", trainable=True, name="hub", sealed=packed_encoder(), frozen=[2], dtype=dtype
+        ),
+        inputs=batch,
+        call=lambda layer, x: layer(x),
+    ),
+    Example(
         name="pooling_mean",
         make=lambda dtype: Pooling("mean", dtype=dtype),
         inputs=_hidden,
@@ -190,6 +199,13 @@ EXAMPLES = [
         make=lambda dtype: ClassificationHead(
             5, kind="multi_label", pooling="mean", dropout=0.2, initializer_range=0.5, dtype=dtype
         ),
+        inputs=_hidden,
+        call=_head,
+        float32_outputs=True,
+    ),
+    Example(
+        name="classification_head_transform",
+        make=lambda dtype: ClassificationHead(5, transform="gelu", dropout=0.2, dtype=dtype),
         inputs=_hidden,
         call=_head,
         float32_outputs=True,
