@@ -7,12 +7,15 @@ import functools
 import importlib.resources
 import json
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-__all__ = ["PRIVATE", "BertCharacters", "bert_characters"]
+__all__ = ["PRIVATE", "BertCharacters", "bert_characters", "lower_case", "points_of"]
 
 PRIVATE = 0xE000
 """The first private use character. BERT drops these from texts, so that they are free to stand for other characters."""
+
+_MORE_PRIVATE = (0xF0000, 0x100000)  # 65,534 more of them from each of these on
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +31,7 @@ class BertCharacters:
     renamed: dict[int, int]
 
 
-def _points(ranges: str) -> Iterator[int]:
+def points_of(ranges: str) -> Iterator[int]:
     """Code points in hexadecimal: "9 41-43" -> 0x9, 0x41, 0x42, 0x43."""
     for part in ranges.split():
         first, _, last = part.partition("-")
@@ -36,16 +39,51 @@ def _points(ranges: str) -> Iterator[int]:
 
 
 @functools.cache
-def bert_characters(lowercase: bool) -> BertCharacters:
-    """The rules of the uncased or the cased BERT models, from `bert_characters.json`.
+def _table() -> dict[str, Any]:
+    path = importlib.resources.files("keras_bert_lab.text") / "bert_characters.json"
+    table = json.loads(path.read_text(encoding="utf-8"))
+    for name in ("dropped", "blanks", "split", "hidden", "chinese", "marks"):
+        table[name] = list(points_of(table[name]))
+    table["bare"] = dict.fromkeys(table["marks"], "")
+    table["bare"] |= {point: unicodedata.normalize("NFD", chr(point)) for point in range(0xAC00, 0xD7A4)}  # Hangul syllables
+    table["bare"] |= {ord(character): result for character, result in table["without_accents"].items()}
+    table["lower"] = {ord(character): result for character, result in table["lowered"].items()}
+    return table
+
+
+def _changed(table: dict[str, Any], lowercase: bool, strip_accents: bool) -> dict[int, str]:
+    """Code point -> what it becomes, for those that change: first without accents, then in lower case."""
+    bare = table["bare"] if strip_accents else {}
+    if not lowercase:
+        return dict(bare)
+    lower = table["lower"]
+    return lower | {point: result.translate(lower) for point, result in bare.items()}
+
+
+def _private(count: int) -> Iterator[int]:
+    yield from range(PRIVATE, PRIVATE + min(count, 0x1000))
+    for first in _MORE_PRIVATE:
+        yield from range(first, first + 0xFFFE)
+
+
+def lower_case() -> Mapping[int, str]:
+    """Code point -> its lower case, for those that have one, by the Unicode tables of `tokenizers`."""
+    return _table()["lower"]
+
+
+@functools.cache
+def bert_characters(lowercase: bool, strip_accents: bool | None = None, split_cjk: bool = True) -> BertCharacters:
+    """The rules of BERT models of all kinds, from `bert_characters.json`.
 
     BERT treats every character by itself, so that a table says all: control characters are dropped, all kinds of white space
-    become blanks; uncased, accents are dropped and capitals lowered. Where the WordPiece op would split words and BERT does
-    not (mostly punctuation of recent Unicode versions), texts and vocabulary get a private use character instead; where BERT
-    splits and the op does not, texts get blanks around the character.
+    become blanks; in uncased models accents are dropped and capitals lowered. Where the WordPiece op would split words and
+    BERT does not (mostly punctuation of recent Unicode versions; Chinese, if so told), texts and vocabulary get a private use
+    character instead; where BERT splits and the op does not, texts get blanks around the character.
 
     Args:
-        lowercase: lower the case and strip accents.
+        lowercase: lower the case.
+        strip_accents: take the accents away; None = as `lowercase`.
+        split_cjk: make every Chinese character a word of its own.
 
     Reference: BertNormalizer and BertPreTokenizer of `tokenizers`, which `tests/text/ask_tokenizers.py` asks about every
     character to write the file; its Unicode tables are older than those of Python.
@@ -54,18 +92,24 @@ def bert_characters(lowercase: bool) -> BertCharacters:
         >>> rules = bert_characters(lowercase=True).replacements
         >>> rules[ord("É")], rules[0x0301], rules[0x00A0]
         ('e', '', ' ')
+        >>> bert_characters(lowercase=True, strip_accents=False).replacements[ord("É")]
+        'é'
     """
-    path = importlib.resources.files("keras_bert_lab.text") / "bert_characters.json"
-    table = json.loads(path.read_text(encoding="utf-8"))
-    hidden = {point: PRIVATE + number for number, point in enumerate(_points(table["hidden"]))}
+    table = _table()
+    hidden_points = table["hidden"] if split_cjk else [*table["hidden"], *table["chinese"]]
+    hidden = dict(zip(hidden_points, _private(len(hidden_points)), strict=False))
+    spelled = {point: chr(private) for point, private in hidden.items()}
+    changed = _changed(table, lowercase, lowercase if strip_accents is None else strip_accents)
     replacements = (
-        dict.fromkeys(_points(table["dropped"]), "")
-        | dict.fromkeys(_points(table["blanks"]), " ")
-        | {point: f" {chr(point)} " for point in _points(table["split"])}
-        | {point: chr(private) for point, private in hidden.items()}
+        spelled
+        | {point: f" {chr(point)} " for point in table["split"]}
+        | {point: result.translate(spelled) for point, result in changed.items()}
+        | dict.fromkeys(table["blanks"], " ")
+        | dict.fromkeys(table["dropped"], "")
     )
-    if lowercase:
-        replacements |= dict.fromkeys(_points(table["uncased"]["dropped"]), "")
-        replacements |= {point: unicodedata.normalize("NFD", chr(point)) for point in range(0xAC00, 0xD7A4)}  # Hangul syllables
-        replacements |= {ord(character): changed for character, changed in table["uncased"]["changed"].items()}
+    if split_cjk:  # blanks go around Chinese before it is changed; the op itself splits at what is still Chinese afterwards
+        chinese = set(table["chinese"])
+        for point in chinese & changed.keys():
+            if not (len(changed[point]) == 1 and ord(changed[point]) in chinese):
+                replacements[point] = f" {replacements[point]} "
     return BertCharacters(replacements, hidden | {private: point for point, private in hidden.items()})

@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_bert_lab.lazy import LazyModule
 
-__all__ = ["normalizer_model"]
+__all__ = ["double_array", "normalizer_model"]
 
 flatbuffers = LazyModule("flatbuffers")
 
@@ -42,7 +42,7 @@ def _blocks(children: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return blocks, numbers.reshape(-1)[1:]
 
 
-def _double_array(entries: np.ndarray) -> np.ndarray:
+def double_array(entries: np.ndarray) -> np.ndarray:
     """The entries as a trie over UTF-8, in the layout of the Darts-clone library: uint32 units.
 
     The unit of a byte lies at (place of its parent's children) XOR (the byte). It holds the byte, to be compared, and the
@@ -103,7 +103,7 @@ def normalizer_model(replacements: Mapping[int, str]) -> np.ndarray:
     """
     entries, pool = _entries(replacements)
     builder = flatbuffers.Builder(1 << 20)
-    trie_array = builder.CreateNumpyVector(_double_array(entries))
+    trie_array = builder.CreateNumpyVector(double_array(entries))
     normalized_string_pool = builder.CreateByteVector(pool)
     builder.StartObject(4)  # field 0, lower_case_nfd_strip_accents, is not read
     builder.PrependUOffsetTRelativeSlot(1, trie_array, 0)

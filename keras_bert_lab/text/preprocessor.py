@@ -57,17 +57,37 @@ def text_columns(texts: Any) -> list[Any]:
     return columns
 
 
+def _longest_first(first: Any, second: Any, room: int) -> tuple[Any, Any]:
+    """How many tokens of two texts are kept, int64 (B,), where the longer one is shortened first.
+
+    If both are, the one that was longer keeps the odd token, as in the `tokenizers` library.
+    """
+    shorter, longer = tf.minimum(first, second), tf.maximum(first, second)
+    longer = tf.minimum(longer, tf.maximum(room - shorter, room - room // 2))
+    shorter = tf.minimum(shorter, room - longer)
+    return tf.where(first > second, longer, shorter), tf.where(first > second, shorter, longer)
+
+
+def _first_tokens(segment: Any, lengths: Any) -> Any:
+    """The first tokens of each row of a ragged tensor."""
+    places = tf.range(tf.size(segment.flat_values, out_type=tf.int64))
+    places -= tf.gather(segment.row_starts(), segment.value_rowids())
+    return tf.ragged.boolean_mask(segment, segment.with_flat_values(places < tf.gather(lengths, segment.value_rowids())))
+
+
 @keras.saving.register_keras_serializable(package="keras_bert_lab")
 class Preprocessor(keras.layers.Layer):
     """Texts -> `[CLS] A [SEP]`, pairs -> `[CLS] A [SEP] B [SEP]`, as ids, padding mask and segment ids.
 
     Args:
-        tokenizer: a WordPieceTokenizer or WordTokenizer.
+        tokenizer: a WordPieceTokenizer, BytePairTokenizer, SentencePieceTokenizer or WordTokenizer.
         sequence_length: S, every row is cut and padded to this many tokens; None = padded to the longest row of the batch.
         truncate: how a pair that is too long is cut: "round_robin" gives both texts a token in turn until the row is full,
             "waterfall" fills the row with the first text before the second, "longest_first" shortens the longer one.
             A single text loses its end.
         max_length: with `sequence_length=None`, rows are cut to this many tokens.
+        pair_separators: how many [SEP] stand between the texts of a pair: 2 for RoBERTa's `<s> A </s></s> B </s>`.
+        segment_ids: whether `input_type_ids` tells the texts of a pair apart; False = all 0, as for RoBERTa.
 
     Call arguments:
         texts: whatever `as_text_tensor` takes, or a symbolic string input. Pairs: a tuple or list of two such columns, or a
@@ -79,7 +99,7 @@ class Preprocessor(keras.layers.Layer):
         1 for B [SEP]).
 
     Raises:
-        ValueError: an unknown `truncate`, or a length that leaves no room for the special tokens.
+        ValueError: an unknown `truncate`, or a length that leaves no room for the special tokens, or other numbers of them.
         DataError: a text that is no string.
 
     Reference: Devlin et al. 2018, figure 2.
@@ -97,6 +117,8 @@ class Preprocessor(keras.layers.Layer):
         sequence_length: int | None = None,
         truncate: str = "round_robin",
         max_length: int = 512,
+        pair_separators: int = 1,
+        segment_ids: bool = True,
         name: str | None = "preprocessor",
         **kwargs: Any,
     ) -> None:
@@ -104,10 +126,13 @@ class Preprocessor(keras.layers.Layer):
         self.supports_jit = False
         if not hasattr(tokenizer, "tokenize"):
             raise TypeError(f"tokenizer must be a tokenizer layer. Received: {tokenizer!r}")
+        if pair_separators not in (1, 2):
+            raise ValueError(f"pair_separators must be 1 or 2. Received: pair_separators={pair_separators!r}")
         for argument, value in (("sequence_length", sequence_length), ("max_length", max_length)):
-            if value is not None and (not isinstance(value, int) or value < 4):
+            if value is not None and (not isinstance(value, int) or value < 3 + pair_separators):
                 raise ValueError(
-                    f"{argument} must be an integer of at least 4, to hold [CLS] A [SEP] B. Received: {argument}={value!r}"
+                    f"{argument} must be an integer of at least {3 + pair_separators}, to hold a pair with its special tokens. "
+                    f"Received: {argument}={value!r}"
                 )
         if truncate not in TRUNCATIONS:
             raise ValueError(f"truncate must be one of {list(TRUNCATIONS)}. Received: truncate={truncate!r}")
@@ -115,6 +140,8 @@ class Preprocessor(keras.layers.Layer):
         self.sequence_length = sequence_length
         self.truncate = truncate
         self.max_length = max_length
+        self.pair_separators = pair_separators
+        self.segment_ids = segment_ids
         self.built = True
 
     @property
@@ -125,11 +152,11 @@ class Preprocessor(keras.layers.Layer):
     def _trimmed(self, segments: list[Any], room: int) -> list[Any]:
         if len(segments) == 1:
             return [segments[0][:, :room]]
-        trimmers = {
-            "round_robin": tf_text.RoundRobinTrimmer,
-            "waterfall": tf_text.WaterfallTrimmer,
-            "longest_first": tf_text.ShrinkLongestTrimmer,
-        }
+        if self.truncate == "longest_first":
+            first, second = segments
+            lengths = _longest_first(first.row_lengths(), second.row_lengths(), room)
+            return [_first_tokens(first, lengths[0]), _first_tokens(second, lengths[1])]
+        trimmers = {"round_robin": tf_text.RoundRobinTrimmer, "waterfall": tf_text.WaterfallTrimmer}
         return trimmers[self.truncate](max_seq_length=room).trim(segments)
 
     def __call__(self, texts: Any, *args: Any, **kwargs: Any) -> Any:
@@ -140,20 +167,37 @@ class Preprocessor(keras.layers.Layer):
     def rows(self, texts: Any, special_tokens: bool = False) -> tuple[Any, Any]:
         """The rows before padding: token ids and segment ids, ragged int32 (B, tokens), cut to `row_length`."""
         segments = [self.tokenizer.tokenize(column, special_tokens=special_tokens) for column in text_columns(texts)]
-        segments = self._trimmed(segments, self.row_length - 1 - len(segments))
+        return self._joined(segments, self.row_length)
+
+    def pack(self, segments: list[Any], length: Any) -> dict[str, Any]:
+        """Tokens of one text or of two, ragged int32 (B, tokens) each -> the contract dict with rows of `length` tokens.
+
+        Args:
+            segments: what the tokenizer gives.
+            length: a number, or a tensor of one.
+        """
+        return self._padded(*self._joined(segments, length), length)
+
+    def _joined(self, segments: list[Any], length: Any) -> tuple[Any, Any]:
+        specials = 2 if len(segments) == 1 else 2 + self.pair_separators
+        segments = self._trimmed(segments, length - specials)
         vocabulary = self.tokenizer.vocabulary
         count = segments[0].nrows(out_type=tf.int32)
         cls = tf.fill((count, 1), vocabulary.cls_id)
         sep = tf.fill((count, 1), vocabulary.sep_id)
-        ids = tf.concat([cls, *(part for segment in segments for part in (segment, sep))], axis=1)
-        first = tf.zeros_like(tf.concat([cls, segments[0], sep], axis=1))
         if len(segments) == 1:
-            return ids, first
-        return ids, tf.concat([first, tf.ones_like(tf.concat([segments[1], sep], axis=1))], axis=1)
+            ids = tf.concat([cls, segments[0], sep], axis=1)
+            return ids, tf.zeros_like(ids)
+        first = tf.concat([cls, segments[0], sep], axis=1)
+        second = tf.concat([*[sep] * (self.pair_separators - 1), segments[1], sep], axis=1)
+        types = tf.ones_like(second) if self.segment_ids else tf.zeros_like(second)
+        return tf.concat([first, second], axis=1), tf.concat([tf.zeros_like(first), types], axis=1)
 
     def call(self, texts: Any, special_tokens: bool = False) -> dict[str, Any]:
-        ids, types = self.rows(texts, special_tokens)
-        shape = (None, self.sequence_length)
+        return self._padded(*self.rows(texts, special_tokens), self.sequence_length)
+
+    def _padded(self, ids: Any, types: Any, length: Any) -> dict[str, Any]:
+        shape = tf.stack([-1, length]) if tf.is_tensor(length) else (None, length)
         word_ids = ids.to_tensor(self.tokenizer.vocabulary.pad_id, shape=shape)
         return {
             contract.WORD_IDS: word_ids,
@@ -171,6 +215,8 @@ class Preprocessor(keras.layers.Layer):
             "sequence_length": self.sequence_length,
             "truncate": self.truncate,
             "max_length": self.max_length,
+            "pair_separators": self.pair_separators,
+            "segment_ids": self.segment_ids,
         }
 
     @classmethod

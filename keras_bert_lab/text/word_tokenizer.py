@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
 
 from keras_bert_lab.lazy import LazyModule
-from keras_bert_lab.text.special_tokens import tokenize_around
+from keras_bert_lab.text.added_tokens import AddedToken, added_tokens_of
+from keras_bert_lab.text.piece_tokenizer import PieceTokenizer
+from keras_bert_lab.text.special_tokens import tokenize_around, wanted_tokens
 from keras_bert_lab.text.text_tensor import as_text_tensor
 from keras_bert_lab.text.vocabulary import SPECIAL_TOKENS, Vocabulary
 
@@ -21,7 +23,7 @@ _ORDER = [SPECIAL_TOKENS[role] for role in ("pad", "unk", "cls", "sep", "mask")]
 
 
 @keras.saving.register_keras_serializable(package="keras_bert_lab")
-class WordTokenizer(keras.layers.Layer):
+class WordTokenizer(PieceTokenizer, keras.layers.Layer):
     """Texts -> ids of whole words.
 
     `keras.layers.TextVectorization` splits and counts; this layer adds [CLS], [SEP] and [MASK] with ids of their own, so that
@@ -31,6 +33,8 @@ class WordTokenizer(keras.layers.Layer):
         vocabulary: the words, most frequent first, without special tokens; None = learn them with `adapt`.
         standardize: as in TextVectorization: "lower_and_strip_punctuation", "lower", "strip_punctuation", None, or a
             registered function on string tensors.
+        added_tokens: tokens that are kept whole wherever they stand in a text, spelled as given (`normalized` does not
+            matter); their ids follow the words.
 
     Call arguments:
         texts: whatever `as_text_tensor` takes.
@@ -46,22 +50,21 @@ class WordTokenizer(keras.layers.Layer):
         self,
         vocabulary: Sequence[str] | None = None,
         standardize: Any = "lower_and_strip_punctuation",
+        added_tokens: Iterable[str | Mapping[str, Any] | AddedToken] = (),
         name: str | None = "tokenizer",
         **kwargs: Any,
     ) -> None:
         super().__init__(name=name, **kwargs)
-        self._convert_input_args = False
-        self._allow_non_tensor_positional_args = True
-        self.supports_jit = False
+        self._set_up()
         self.standardize = standardize
+        self.added_tokens = added_tokens_of(added_tokens)
         self._vocabulary: Vocabulary | None = None
         self._vectorizer: Any = None
         if vocabulary is not None:
             self._set_words(vocabulary)
-        self.built = True
 
     @property
-    def vocabulary(self) -> Vocabulary:
+    def vocabulary(self) -> Vocabulary:  # type: ignore[override]
         """Tokens and ids."""
         if self._vocabulary is None:
             raise ValueError("WordTokenizer has no vocabulary yet. Call adapt(texts), or pass vocabulary=[...].")
@@ -76,7 +79,7 @@ class WordTokenizer(keras.layers.Layer):
         special = sorted(set(words) & set(_ORDER))
         if special:
             raise ValueError(f"vocabulary must hold the words without special tokens. Received: {special} among them")
-        self._vocabulary = Vocabulary([*_ORDER, *words])
+        self._vocabulary = Vocabulary([*_ORDER, *words], added_tokens=self.added_tokens)
         # A blank keeps the special tokens from being found in texts, which are split at blanks: they only hold their ids.
         self._vectorizer = self._text_vectorization(vocabulary=[*(f" {token}" for token in _ORDER[2:]), *words])
 
@@ -97,37 +100,39 @@ class WordTokenizer(keras.layers.Layer):
         words = [word for word in counter.get_vocabulary()[2:] if word not in _ORDER]
         self._set_words(words if vocab_size is None else words[: vocab_size - len(_ORDER)])
 
-    def _tokenize_with_offsets(self, texts: Any) -> tuple[Any, Any, Any]:
+    def _around(self, texts: Any, tokens: list[AddedToken]) -> tuple[Any, Any, Any]:
+        return tokenize_around(texts, tokens, self.vocabulary.ids, self._words_with_offsets)
+
+    def _words_with_offsets(self, texts: Any) -> tuple[Any, Any, Any]:
         ids = tf.cast(self._vectorizer(texts), tf.int32)
         return ids, tf.zeros_like(ids), tf.zeros_like(ids)  # TextVectorization keeps no offsets
 
     def tokenize(self, texts: Any, special_tokens: bool = False) -> Any:
-        """Texts -> ragged int32 (B, tokens).
+        tokens = wanted_tokens(self.vocabulary, special_tokens)  # complains, where there is no vocabulary yet
+        return self._around(as_text_tensor(texts), tokens)[0]
 
-        Args:
-            texts: whatever `as_text_tensor` takes.
-            special_tokens: recognise special tokens written in the texts, such as "[MASK]".
+    def tokenize_with_offsets(self, texts: Any, special_tokens: bool = False) -> tuple[Any, Any, Any]:
+        """Not there.
+
+        Raises:
+            NotImplementedError: always.
         """
-        vocabulary = self.vocabulary
-        texts = as_text_tensor(texts)
-        if special_tokens:
-            return tokenize_around(texts, vocabulary, self._tokenize_with_offsets)[0]
-        return self._tokenize_with_offsets(texts)[0]
+        raise NotImplementedError("WordTokenizer has no offsets: TextVectorization keeps none. Use WordPieceTokenizer.")
 
-    def detokenize(self, ids: Any) -> list[str]:
-        """Rows of ids -> readable texts; punctuation and case are not restored."""
-        rows = ids.to_list() if hasattr(ids, "to_list") else list(ids)
-        return [self.vocabulary.to_text(row) for row in rows]
-
-    def call(self, texts: Any) -> Any:
-        return self.tokenize(texts)
+    def _added(self) -> tuple[AddedToken, ...]:
+        return self.added_tokens
 
     def get_config(self) -> dict[str, Any]:
-        words = None if self._vocabulary is None else self._vocabulary.tokens[len(_ORDER) :]
+        known = self._vocabulary
+        words = None if known is None else known.tokens[len(_ORDER) : known.trained]
         standardize = self.standardize
         if callable(standardize):
             standardize = keras.saving.serialize_keras_object(standardize)
-        return super().get_config() | {"vocabulary": words, "standardize": standardize}
+        return super().get_config() | {
+            "vocabulary": words,
+            "standardize": standardize,
+            "added_tokens": [token.as_data() for token in self.added_tokens],
+        }
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> WordTokenizer:

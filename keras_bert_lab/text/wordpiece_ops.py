@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from keras_bert_lab.lazy import LazyModule
+from keras_bert_lab.text.added_tokens import AddedToken
 from keras_bert_lab.text.bert_characters import bert_characters
+from keras_bert_lab.text.normalized_offsets import offsets_before
 from keras_bert_lab.text.normalizer_model import normalizer_model
+from keras_bert_lab.text.special_tokens import normalized_tokens, tokenize_around
 from keras_bert_lab.text.vocabulary import LONGEST_WORD, Vocabulary
 
 __all__ = ["WordPieceOps"]
@@ -21,8 +25,8 @@ _LAST_PRIVATE = 0xF8FF
 
 
 @functools.cache
-def _normalizer_model(lowercase: bool) -> np.ndarray:
-    return normalizer_model(bert_characters(lowercase).replacements)
+def _normalizer_model(lowercase: bool, strip_accents: bool, split_cjk: bool) -> np.ndarray:
+    return normalizer_model(bert_characters(lowercase, strip_accents, split_cjk).replacements)
 
 
 class WordPieceOps:
@@ -30,44 +34,53 @@ class WordPieceOps:
 
     Args:
         vocabulary: V tokens.
-        lowercase: lower the case and strip accents.
+        lowercase: lower the case.
+        strip_accents: take the accents away.
+        split_cjk: make every Chinese character a word of its own.
     """
 
-    def __init__(self, vocabulary: Vocabulary, lowercase: bool) -> None:
+    def __init__(self, vocabulary: Vocabulary, lowercase: bool, strip_accents: bool, split_cjk: bool) -> None:
         # No word holds a blank, but the op would go into tokens that do: these get a character that no text holds.
-        renamed = bert_characters(lowercase).renamed | {ord(" "): _LAST_PRIVATE}
+        renamed = bert_characters(lowercase, strip_accents, split_cjk).renamed | {ord(" "): _LAST_PRIVATE}
+        # Added tokens are found before texts are split into pieces; words must not be taken for them.
+        tokens = [token.translate(renamed) for token in vocabulary.tokens[: vocabulary.trained]]
+        tokens += [f"{chr(_LAST_PRIVATE)}{index}" for index in range(vocabulary.trained, len(vocabulary))]
+        self._ids = vocabulary.ids
         self._unk_id = vocabulary.unk_id
-        self._begins_word = tf.constant(vocabulary.word_starts)  # (V,)
-        self._normalizer = tf_text.FastBertNormalizer(model_buffer=tf.constant(_normalizer_model(lowercase)))
+        self._begins_word = tf.constant([not token.startswith("##") for token in tokens])  # (V,)
+        self._normalizer = tf_text.FastBertNormalizer(
+            model_buffer=tf.constant(_normalizer_model(lowercase, strip_accents, split_cjk))
+        )
         self._splitter = tf_text.FastWordpieceTokenizer(
-            [token.translate(renamed) for token in vocabulary.tokens],
+            tokens,
             max_bytes_per_word=4 * LONGEST_WORD,  # no shorter word has too many characters: those are counted afterwards
             token_out_type=tf.int32,
-            unknown_token=vocabulary.special_tokens["unk"].translate(renamed),
+            unknown_token=tokens[vocabulary.unk_id],
         )
+        self._normalized = normalized_tokens(self._normalizer, vocabulary)
 
     def tokenize(self, texts: Any) -> Any:
         """String tensor (B,) -> ids, ragged int32 (B, tokens)."""
         return self._split(self._normalizer.normalize(texts))[0]
 
-    def tokenize_with_offsets(self, texts: Any) -> tuple[Any, Any, Any]:
+    def tokenize_with_offsets(self, texts: Any, tokens: Sequence[AddedToken] = ()) -> tuple[Any, Any, Any]:
         """String tensor (B,) -> ids, starts, ends, ragged int32 (B, tokens); starts and ends are byte offsets in the texts.
 
-        A piece of a character that was taken apart (Hangul, uncased) has the place of the whole character; what is dropped
-        after a piece (accents) belongs to it.
+        Args:
+            texts: the texts.
+            tokens: added tokens, looked for in the normalised texts.
         """
         normalized, sources = self._normalizer.normalize_with_offsets(texts)  # sources: of each byte and of the end
-        ids, starts, ends = self._split(normalized)
-        places = sources.flat_values
-        row = tf.gather(sources.row_starts(), ids.value_rowids())
-        # Of the bytes that come from later characters, the first one ends the piece. Apart by row, all places ascend.
-        apart = places + sources.value_rowids() * (tf.reduce_max(places) + 1)
-        after = tf.searchsorted(apart, tf.gather(apart, row + ends.flat_values - 1), side="right")
-        return (
-            ids,
-            ids.with_flat_values(tf.cast(tf.gather(places, row + starts.flat_values), tf.int32)),
-            ids.with_flat_values(tf.cast(tf.gather(places, after), tf.int32)),
-        )
+        ids, starts, ends = self._around(normalized, tokens)
+        return ids, *offsets_before(sources, starts, ends)
+
+    def _around(self, normalized: Any, tokens: Sequence[AddedToken]) -> tuple[Any, Any, Any]:
+        """Normalised texts (B,) -> ids, ragged int32 (B, tokens); starts and ends in these texts, int64."""
+        if not tokens:
+            return self._split(normalized)
+        written = [self._normalized[token.content] for token in tokens]
+        ids = {same.content: self._ids[token.content] for token, same in zip(tokens, written, strict=True)}
+        return tokenize_around(normalized, written, ids, self._split)
 
     def _split(self, normalized: Any) -> tuple[Any, Any, Any]:
         """Normalised texts (B,) -> ids, ragged int32 (B, tokens); starts and ends in these texts, int64."""

@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
 
-from keras_bert_lab.lazy import LazyModule
-from keras_bert_lab.text.special_tokens import tokenize_around
-from keras_bert_lab.text.text_tensor import as_text_tensor
+from keras_bert_lab.text.added_tokens import AddedToken
+from keras_bert_lab.text.piece_tokenizer import PieceTokenizer
 from keras_bert_lab.text.vocabulary import Vocabulary, read_vocabulary
 from keras_bert_lab.text.wordpiece_ops import WordPieceOps
 
 __all__ = ["WordPieceTokenizer"]
 
-tf = LazyModule("tensorflow")
-
 
 @keras.saving.register_keras_serializable(package="keras_bert_lab")
-class WordPieceTokenizer(keras.layers.Layer):
+class WordPieceTokenizer(PieceTokenizer, keras.layers.Layer):
     """Texts -> ids of words and pieces of words, longest match first.
 
     Args:
         vocabulary: list of tokens, place = id; `train_wordpiece` makes one, `from_file` reads one.
-        lowercase: lower the case and strip accents, as the uncased BERT models do ("Café" -> "cafe").
+        lowercase: lower the case, as the uncased BERT models do.
         special_tokens: spelling of the roles "pad", "unk", "cls", "sep", "mask", where it is not BERT's.
+        strip_accents: take the accents away ("café" -> "cafe"); None = as `lowercase`.
+        split_cjk: make every Chinese character a word of its own.
+        added_tokens: tokens that are kept whole wherever they stand in a text, strings or AddedTokens; those that are not in
+            the vocabulary get the ids after it.
 
     Call arguments:
         texts: whatever `as_text_tensor` takes.
@@ -38,7 +39,8 @@ class WordPieceTokenizer(keras.layers.Layer):
         ValueError: a vocabulary with duplicates or without a special token.
 
     The tokens are those of the `tokenizers` library (BertNormalizer, BertPreTokenizer, WordPiece), also in a graph and in a
-    saved model. Words of more than 100 characters become [UNK].
+    saved model. Words of more than 100 characters become [UNK]. In `transformers`, lowercase is `do_lower_case` and split_cjk
+    is `tokenize_chinese_chars`.
 
     Reference: Song et al. 2020, "Fast WordPiece Tokenization"; rules of google-research/bert's tokenization.py.
     """
@@ -48,60 +50,33 @@ class WordPieceTokenizer(keras.layers.Layer):
         vocabulary: Sequence[str],
         lowercase: bool = True,
         special_tokens: Mapping[str, str] | None = None,
+        strip_accents: bool | None = None,
+        split_cjk: bool = True,
+        added_tokens: Iterable[str | Mapping[str, Any] | AddedToken] = (),
         name: str | None = "tokenizer",
         **kwargs: Any,
     ) -> None:
         super().__init__(name=name, **kwargs)
-        # Texts are no numbers: keep Keras from converting the arguments, and XLA from compiling the call.
-        self._convert_input_args = False
-        self._allow_non_tensor_positional_args = True
-        self.supports_jit = False
-        self.vocabulary = Vocabulary(vocabulary, special_tokens)
+        self._set_up()
+        self.vocabulary = Vocabulary(vocabulary, special_tokens, added_tokens=added_tokens)
         self.lowercase = lowercase
-        self._ops: WordPieceOps | None = None
-        self.built = True
+        self.strip_accents = strip_accents
+        self.split_cjk = split_cjk
 
     @classmethod
     def from_file(cls, path: str | pathlib.Path, lowercase: bool = True, **kwargs: Any) -> WordPieceTokenizer:
         """The tokenizer of a `vocab.txt`."""
         return cls(read_vocabulary(path), lowercase=lowercase, **kwargs)
 
-    def _made(self) -> WordPieceOps:
-        if self._ops is None:
-            with tf.init_scope():  # outside of any graph: the compiled vocabulary is a constant that every graph captures
-                self._ops = WordPieceOps(self.vocabulary, self.lowercase)
-        return self._ops
-
-    def tokenize(self, texts: Any, special_tokens: bool = False) -> Any:
-        """Texts -> ragged int32 (B, tokens).
-
-        Args:
-            texts: whatever `as_text_tensor` takes.
-            special_tokens: recognise special tokens written in the texts, such as "[MASK]".
-        """
-        texts = as_text_tensor(texts)
-        if special_tokens:
-            return tokenize_around(texts, self.vocabulary, self._made().tokenize_with_offsets)[0]
-        return self._made().tokenize(texts)
-
-    def tokenize_with_offsets(self, texts: Any, special_tokens: bool = False) -> tuple[Any, Any, Any]:
-        """Texts -> ids, starts, ends: ragged int32 (B, tokens). Offsets count bytes of the UTF-8 text; ends are exclusive."""
-        texts = as_text_tensor(texts)
-        if special_tokens:
-            return tokenize_around(texts, self.vocabulary, self._made().tokenize_with_offsets)
-        return self._made().tokenize_with_offsets(texts)
-
-    def detokenize(self, ids: Any) -> list[str]:
-        """Rows of ids -> readable texts; case, accents and spacing are not restored."""
-        rows = ids.to_list() if hasattr(ids, "to_list") else list(ids)
-        return [self.vocabulary.to_text(row) for row in rows]
-
-    def call(self, texts: Any) -> Any:
-        return self.tokenize(texts)
+    def _new_ops(self) -> WordPieceOps:
+        strip_accents = self.lowercase if self.strip_accents is None else self.strip_accents
+        return WordPieceOps(self.vocabulary, bool(self.lowercase), bool(strip_accents), bool(self.split_cjk))
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
-            "vocabulary": self.vocabulary.tokens,
+            "vocabulary": self.vocabulary.tokens[: self.vocabulary.trained],
             "lowercase": self.lowercase,
-            "special_tokens": self.vocabulary.special_tokens,
+            "strip_accents": self.strip_accents,
+            "split_cjk": self.split_cjk,
+            **self._vocabulary_config(),
         }

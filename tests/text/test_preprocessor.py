@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
+import tokenizers
 
 import keras_bert_lab as kbl
 
@@ -227,6 +228,52 @@ def test_rows_before_padding(tokenizer):
     assert types.to_list() == [[0, 0, 0], [0, 0]]
 
 
+# Pairs as RoBERTa writes them -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("truncate", "length", "kept"),
+    [("round_robin", 12, (4, 4)), ("waterfall", 12, (7, 1)), ("longest_first", 13, (5, 4)), ("longest_first", 12, (4, 4))],
+)
+def test_two_separators_and_no_segments(tokenizer, truncate, length, kept):
+    preprocessor = kbl.Preprocessor(tokenizer, length, truncate, pair_separators=2, segment_ids=False)
+    ids, mask, types = rows_of(preprocessor(([A_TEXT], [B_TEXT])))[0]
+    assert ids == [CLS, *A[: kept[0]], SEP, SEP, *B[: kept[1]], SEP]
+    assert mask == [1] * length
+    assert types == [0] * length
+    assert rows_of(preprocessor([A_TEXT]))[0][0][:9] == [CLS, *A, SEP]
+
+
+def test_two_separators_with_segments(tokenizer):
+    """The second separator belongs to the second text."""
+    preprocessor = kbl.Preprocessor(tokenizer, pair_separators=2)
+    assert rows_of(preprocessor(("a1", "b1 b2"))) == [([CLS, 5, SEP, SEP, 12, 13, SEP], [1] * 7, [0, 0, 0, 1, 1, 1, 1])]
+    preprocessor = kbl.Preprocessor(tokenizer, segment_ids=False)
+    assert rows_of(preprocessor(("a1", "b1 b2"))) == [([CLS, 5, SEP, 12, 13, SEP], [1] * 6, [0] * 6)]
+
+
+def test_longest_first_cuts_as_the_tokenizers_library():
+    """All lengths of two texts, in rows of odd and even length."""
+    words = [f"a{n}" for n in range(9)]
+    tokens = [*TOKENS[:5], *words]
+    theirs = tokenizers.Tokenizer(tokenizers.models.WordLevel({token: i for i, token in enumerate(tokens)}, unk_token="[UNK]"))
+    theirs.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
+    theirs.post_processor = tokenizers.processors.BertProcessing(("[SEP]", SEP), ("[CLS]", CLS))
+    ours = kbl.WordPieceTokenizer(tokens)
+    pairs = [(" ".join(words[:first]), " ".join(words[:second])) for first in range(10) for second in range(10)]
+    for length in (7, 10, 11):
+        theirs.enable_truncation(length, strategy="longest_first")
+        wanted = [encoding.ids for encoding in theirs.encode_batch(pairs)]
+        ids, _ = kbl.Preprocessor(ours, length, "longest_first").rows(pairs)
+        assert ids.to_list() == wanted
+
+
+def test_configs_of_earlier_versions_load(tokenizer):
+    old = kbl.Preprocessor(tokenizer, 11).get_config()
+    del old["pair_separators"], old["segment_ids"]
+    assert rows_of(kbl.Preprocessor.from_config(old)(("a1 a2", "b1")))[0][2] == [0, 0, 0, 0, 1, 1] + [0] * 5
+
+
 # In the functional API ------------------------------------------------------------------------------------------------
 
 
@@ -276,6 +323,9 @@ def test_in_a_dataset(tokenizer):
 def test_config_round_trip(tokenizer):
     preprocessor = kbl.Preprocessor(tokenizer, 11, "waterfall", max_length=13, name="words")
     copy = kbl.Preprocessor.from_config(preprocessor.get_config())
+    other = kbl.Preprocessor(tokenizer, pair_separators=2, segment_ids=False)
+    copy_of_other = kbl.Preprocessor.from_config(other.get_config())
+    assert (copy_of_other.pair_separators, copy_of_other.segment_ids) == (2, False)
     assert copy.get_config() == preprocessor.get_config()
     assert (copy.sequence_length, copy.truncate, copy.max_length, copy.name) == (11, "waterfall", 13, "words")
     assert rows_of(copy((["a1"], ["b1"]))) == rows_of(preprocessor((["a1"], ["b1"])))
@@ -295,6 +345,17 @@ def test_unknown_truncation_is_refused(tokenizer):
 def test_impossible_lengths_are_refused(tokenizer, argument, value):
     with pytest.raises(ValueError, match=rf"{argument} must be an integer of at least 4.*Received: {argument}={value!r}"):
         kbl.Preprocessor(tokenizer, **{argument: value})
+
+
+@pytest.mark.parametrize("value", [0, 3, "2"])
+def test_impossible_separators_are_refused(tokenizer, value):
+    with pytest.raises(ValueError, match=rf"pair_separators must be 1 or 2\. Received: pair_separators={value!r}"):
+        kbl.Preprocessor(tokenizer, pair_separators=value)
+
+
+def test_rows_too_short_for_two_separators_are_refused(tokenizer):
+    with pytest.raises(ValueError, match=r"max_length must be an integer of at least 5, .*Received: max_length=4"):
+        kbl.Preprocessor(tokenizer, max_length=4, pair_separators=2)
 
 
 def test_what_is_no_tokenizer_is_refused():

@@ -49,6 +49,35 @@ def test_to_text_joins_pieces_and_hides_frames():
     assert kbl.Vocabulary(TOKENS).to_text([]) == ""
 
 
+SPELLINGS = {"pad": "<pad>", "unk": "<unk>", "cls": "<s>", "sep": "</s>", "mask": "<mask>"}
+
+
+def test_byte_level_pieces():
+    """ "Ġ" is the blank before a word, "ÃŁ" are the two bytes of "ß"."""
+    vocabulary = kbl.Vocabulary([*SPELLINGS.values(), "film", "Ġfilm", "s", "Ã", "Ł", "ĠĠ"], SPELLINGS, pieces="byte_level")
+    assert vocabulary.word_starts.tolist() == [True] * 5 + [False, True, False, False, False, True]
+    assert vocabulary.to_text([2, 5, 7, 6, 8, 9, 4, 10, 3, 0]) == "films filmß<mask>  "
+    assert vocabulary.to_text([8]) == "\ufffd"
+
+
+def test_sentence_pieces():
+    vocabulary = kbl.Vocabulary([*SPELLINGS.values(), "film", "▁film", "s", "▁"], SPELLINGS, pieces="sentencepiece")
+    assert vocabulary.word_starts.tolist() == [True] * 5 + [False, True, False, True]
+    assert vocabulary.to_text([2, 6, 7, 8, 5, 6, 4, 3, 0]) == "films film film<mask>"
+
+
+def test_added_tokens_follow_the_others():
+    vocabulary = kbl.Vocabulary(TOKENS, added_tokens=["##new", "film"])
+    assert (vocabulary.tokens, vocabulary.trained) == ([*TOKENS, "##new"], 9)
+    assert vocabulary.ids["##new"] == 9
+    assert vocabulary.word_starts.tolist()[-2:] == [False, True]
+
+
+def test_unknown_pieces_are_refused():
+    with pytest.raises(ValueError, match=r"pieces must be one of \['wordpiece', .*\]\. Received: pieces='words'"):
+        kbl.Vocabulary(TOKENS, pieces="words")
+
+
 @pytest.mark.parametrize("path", ["vocab.txt", b"vocab.txt", pathlib.Path("vocab.txt")])
 def test_a_path_is_no_vocabulary(path):
     with pytest.raises(ValueError, match=r"must be a list of tokens\. Received: .*vocab\.txt.*use read_vocabulary\(path\)"):

@@ -1,6 +1,7 @@
 """Token for token what the `tokenizers` library gives, for any text: every character, and random texts of the awkward ones."""
 
 import functools
+import itertools
 import json
 import unicodedata
 
@@ -43,9 +44,11 @@ CHARACTERS = "".join(AWKWARD.values())
 
 
 @functools.cache
-def pair(lowercase):
+def pair(lowercase, strip_accents=None, split_cjk=True):
     """Our tokenizer and that of `tokenizers`, of a vocabulary with most of the characters and some longer pieces."""
-    normalizer = tokenizers.normalizers.BertNormalizer(lowercase=lowercase)
+    normalizer = tokenizers.normalizers.BertNormalizer(
+        lowercase=lowercase, strip_accents=strip_accents, handle_chinese_chars=split_cjk
+    )
     known = sorted(set("".join(map(normalizer.normalize_str, CHARACTERS))) - set(" ~b"))
     longer = ["ab", "##ab", "a" * 7, "##éa", "你a", "##\u2e52a", "##\U0001ffffa"]
     never = ["\u166da", "a.", "##.a", "a b", "\ue000", "##\ue000"]  # BERT splits them before it looks for pieces
@@ -57,7 +60,8 @@ def pair(lowercase):
     )
     theirs.normalizer = normalizer
     theirs.pre_tokenizer = tokenizers.pre_tokenizers.BertPreTokenizer()
-    return kbl.WordPieceTokenizer(vocabulary, lowercase=lowercase), theirs
+    ours = kbl.WordPieceTokenizer(vocabulary, lowercase=lowercase, strip_accents=strip_accents, split_cjk=split_cjk)
+    return ours, theirs
 
 
 def assert_equal(ours, theirs, texts):
@@ -76,6 +80,14 @@ def test_awkward_characters(group, lowercase):
     assert_equal(*pair(lowercase), texts)
 
 
+OTHER_FLAGS = [(True, False, True), (False, True, True), (True, True, False), (False, None, False), (True, False, False)]
+
+
+@pytest.mark.parametrize("flags", [(True, False, True), (False, True, False)])
+def test_awkward_characters_under_other_flags(flags):
+    assert_equal(*pair(*flags), [text for c in CHARACTERS for text in (c, f"a{c}a", f"a {c} {c}{c}a", f"{c}一{c}.{c}")])
+
+
 @pytest.mark.parametrize("lowercase", [True, False])
 def test_every_assigned_character_alone_and_in_a_word(lowercase):
     regular = {*range(0x3400, 0xA000), *range(0x20000, 0x2A6DF)}
@@ -85,21 +97,44 @@ def test_every_assigned_character_alone_and_in_a_word(lowercase):
 
 
 @pytest.mark.slow
-def test_the_file_says_what_the_tokenizers_library_says():
+@pytest.mark.parametrize("name", ask_tokenizers.TABLES)
+def test_the_files_say_what_the_tokenizers_library_says(name):
     """Of all 1,112,064 characters. After an update of a library: `python -m tests.text.ask_tokenizers`."""
-    written = json.loads(ask_tokenizers.FILE.read_text(encoding="utf-8"))
-    asked = ask_tokenizers.table()
+    written = json.loads((ask_tokenizers.FOLDER / name).read_text(encoding="utf-8"))
+    asked = ask_tokenizers.TABLES[name]()
     assert {**written, "from": ""} == {**asked, "from": ""}
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("flags", list(itertools.product([True, False], repeat=3)))
+def test_the_rules_of_all_flags_are_those_of_the_library(flags):
+    """The rules are derived from three tables; the library is asked about all characters under all flags."""
+    rules = bert_characters(*flags)
+    wrong = []
+    for character, wanted in ask_tokenizers.normalized(*flags).items():
+        found = rules.replacements.get(ord(character), character).translate(rules.renamed)
+        if found != wanted and found.strip(" ") != wanted.strip(" "):  # blanks where the op splits by itself
+            wrong.append((character, found, wanted))
+    assert wrong == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("flags", OTHER_FLAGS)
+def test_every_assigned_character_under_other_flags(flags):
+    characters = [c for c in ask_tokenizers.CHARACTERS if unicodedata.category(c)[0] != "C"]
+    assert_equal(*pair(*flags), [*characters, *(f"a{c}a" for c in characters)])
+
+
 @pytest.mark.parametrize("lowercase", [True, False])
-def test_renaming_only_exchanges_characters(lowercase):
-    renamed = bert_characters(lowercase).renamed
+@pytest.mark.parametrize(("split_cjk", "at_least"), [(True, 2 * 300), (False, 2 * 80_000)])
+def test_renaming_only_exchanges_characters(lowercase, split_cjk, at_least):
+    renamed = bert_characters(lowercase, split_cjk=split_cjk).renamed
     assert sorted(renamed) == sorted(renamed.values())
     assert all(renamed[renamed[point]] == point for point in renamed)
-    assert len(renamed) > 2 * 300
+    assert len(renamed) > at_least
     assert min(renamed) > 0x80
     assert {PRIVATE, 0x2E52} <= set(renamed)
+    assert (ord("你") in renamed) != split_cjk
 
 
 # Texts ----------------------------------------------------------------------------------------------------------------
@@ -114,11 +149,11 @@ def one_by_one(theirs, text):
     return theirs.normalizer.normalize_str(text) == "".join(map(theirs.normalizer.normalize_str, text))
 
 
-@pytest.mark.parametrize("lowercase", [True, False])
+@pytest.mark.parametrize("flags", [(True,), (False,), (False, True, False)])
 @hypothesis.given(texts=st.lists(texts, max_size=5))
-@hypothesis.settings(max_examples=150, deadline=None)
-def test_any_text(lowercase, texts):
-    ours, theirs = pair(lowercase)
+@hypothesis.settings(max_examples=100, deadline=None)
+def test_any_text(flags, texts):
+    ours, theirs = pair(*flags)
     assert_equal(ours, theirs, [text for text in texts if one_by_one(theirs, text)])
 
 

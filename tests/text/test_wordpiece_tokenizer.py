@@ -311,6 +311,34 @@ def test_config_round_trip():
     assert copy.tokenize(["My <mask>"], special_tokens=True).to_list() == [[5, 4]]
 
 
+def test_config_of_the_other_flags():
+    tokenizer = kbl.WordPieceTokenizer(
+        TOKENS, True, strip_accents=False, split_cjk=False, added_tokens=["[E1]", {"content": "dog", "normalized": False}]
+    )
+    copy = kbl.WordPieceTokenizer.from_config(tokenizer.get_config())
+    assert copy.get_config() == tokenizer.get_config()
+    assert (copy.strip_accents, copy.split_cjk, len(copy.vocabulary)) == (False, False, len(TOKENS) + 1)
+    assert copy(["CAFÉ dog[e1]"]).to_list() == [[*ids_of("café", "dog"), len(TOKENS)]]
+
+
+def test_configs_of_earlier_versions_load():
+    old = kbl.WordPieceTokenizer(TOKENS).get_config()
+    for name in ("strip_accents", "split_cjk", "added_tokens"):
+        del old[name]
+    assert kbl.WordPieceTokenizer.from_config(old)(["Café"]).to_list() == [ids_of("cafe")]
+
+
+def test_accents_without_case_and_case_without_accents():
+    assert kbl.WordPieceTokenizer(TOKENS, lowercase=True, strip_accents=False)(["CAFÉ"]).to_list() == [ids_of("café")]
+    assert kbl.WordPieceTokenizer(TOKENS, lowercase=False, strip_accents=True)(["café"]).to_list() == [ids_of("cafe")]
+
+
+def test_chinese_as_letters():
+    tokens = [*TOKENS, "你你", "##你"]
+    assert kbl.WordPieceTokenizer(tokens)(["你你"]).to_list() == [[15, 15]]
+    assert kbl.WordPieceTokenizer(tokens, split_cjk=False)(["你你 dog你"]).to_list() == [[22, 6, 23]]
+
+
 def test_in_a_saved_functional_model(tokenizer, tmp_path):
     text = keras.Input((), dtype="string")
     model = keras.Model(text, kbl.Preprocessor(tokenizer, 7)(text))
