@@ -6,7 +6,8 @@ import dataclasses
 import difflib
 import math
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from numbers import Integral
 from typing import Any, Literal
 
 __all__ = [
@@ -31,6 +32,8 @@ _BERT_SIZES = {
 }
 
 ACTIVATIONS = ("gelu", "gelu_tanh", "relu")
+
+MASKING_UNITS = ("token", "word", "ngram", "span")
 
 
 def _nearest(name: str, known: tuple[str, ...]) -> str:
@@ -134,8 +137,8 @@ class EncoderConfig:
             raise ValueError(f"pad_id must be below vocab_size. Received: pad_id={self.pad_id}, vocab_size={self.vocab_size}")
         for name in ("layer_norm_eps", "initializer_range"):
             value = getattr(self, name)  # YAML reads 1e-12 as a text: it must be 1.0e-12 there
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
-                raise ValueError(f"{name} must be above 0. Received: {name}={value!r}")
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
+                raise ValueError(f"{name} must be a finite number above 0. Received: {name}={value!r}")
         check_share("dropout", self.dropout)
         check_share("attention_dropout", self.attention_dropout)
 
@@ -180,6 +183,24 @@ class EncoderConfig:
         return self.from_dict(self.to_dict() | changes)
 
 
+def _checked_phrases(phrases: Any) -> tuple[tuple[int, ...], ...]:
+    """The phrases as tuples, whatever sequences they were."""
+    rule = "phrases must be a list of lists of token ids, e.g. [[17, 23], [5, 7, 11]]."
+    if isinstance(phrases, (str, bytes)) or not isinstance(phrases, Iterable):
+        raise ValueError(f"{rule} Received: phrases={phrases!r:.100}")
+    found = []
+    for phrase in phrases:
+        if isinstance(phrase, (str, bytes)) or not isinstance(phrase, Iterable):
+            raise ValueError(f"{rule} Received among them: {phrase!r:.100}")
+        tokens = tuple(phrase)
+        if not tokens or not all(
+            isinstance(token, Integral) and not isinstance(token, bool) and int(token) >= 0 for token in tokens
+        ):
+            raise ValueError(f"{rule} Received among them: {tokens!r:.100}")
+        found.append(tuple(map(int, tokens)))
+    return tuple(found)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MaskingConfig:
     """How tokens are masked for the masked language model.
@@ -188,18 +209,31 @@ class MaskingConfig:
         rate: share of a text's tokens that the model must predict.
         mask_share: share of those that become [MASK].
         random_share: share of those that become another, random token; the rest stays as it is.
-        whole_word: choose whole words instead of single pieces.
+        unit: what is chosen together: "token"; "word", all pieces of a whole word; "ngram", 1 to 3 whole words, n of them with
+            probability ~ 1/n; "span", 1 to 10 whole words, their number geometric (p = 0.2), all of which become [MASK], or
+            random tokens, or stay, together.
+        phrases: token ids of phrases or names. One that occurs in a text, the longest at each place, counts as one word: it is
+            chosen and replaced as a whole, or, with unit "ngram" or "span", is part of one.
+        dynamic: choose anew in each epoch; False = the same tokens, and the same pairs of texts, in all epochs.
 
     Raises:
-        ValueError: a share is outside 0..1, or the two shares exceed 1 together.
+        ValueError: a share is outside 0..1, the two shares exceed 1 together, an unknown unit, or an impossible phrase.
 
-    Reference: Devlin et al. 2018, "BERT", section 3.1, task 1 (15 %, 80/10/10); whole words: google-research/bert, 2019.
+    Reference: Devlin et al. 2018, "BERT", section 3.1, task 1 (15 %, 80/10/10); words: google-research/bert, 2019; n-grams:
+        Lan et al. 2019, "ALBERT", section 3.1; spans: Joshi et al. 2019, "SpanBERT", section 3.1; phrases: Sun et al. 2019,
+        "ERNIE", section 3.2; dynamic: Liu et al. 2019, "RoBERTa", section 4.1.
+
+    Example:
+        >>> MaskingConfig(unit="span", phrases=[[17, 23], [5, 7, 11]]).phrases
+        ((17, 23), (5, 7, 11))
     """
 
     rate: float = 0.15
     mask_share: float = 0.8
     random_share: float = 0.1
-    whole_word: bool = False
+    unit: Literal["token", "word", "ngram", "span"] = "token"
+    phrases: tuple[tuple[int, ...], ...] = ()
+    dynamic: bool = True
 
     def __post_init__(self) -> None:
         if isinstance(self.rate, bool) or not isinstance(self.rate, (int, float)) or not 0 < self.rate < 1:
@@ -211,6 +245,11 @@ class MaskingConfig:
                 "mask_share and random_share must be at least 0 and together at most 1. "
                 f"Received: mask_share={self.mask_share!r}, random_share={self.random_share!r}"
             )
+        if self.unit not in MASKING_UNITS:
+            raise ValueError(f"unit must be one of {list(MASKING_UNITS)}. Received: unit={self.unit!r}")
+        if not isinstance(self.dynamic, bool):
+            raise ValueError(f"dynamic must be True or False. Received: dynamic={self.dynamic!r}")
+        object.__setattr__(self, "phrases", _checked_phrases(self.phrases))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -304,7 +343,7 @@ class OptimizerConfig:
     """AdamW with a linear warm-up and a linear decay to 0.
 
     Args:
-        learning_rate: the highest one.
+        learning_rate: the highest one; None = the recipe chooses it.
         warmup: share of all steps in which the rate rises from 0.
         weight_decay: per step and relative to the learning rate; biases and norms are left out.
         clip_norm: longest allowed gradient, over all weights together.
@@ -313,7 +352,7 @@ class OptimizerConfig:
         ValueError: a value out of range.
     """
 
-    learning_rate: float = 1e-4
+    learning_rate: float | None = 1e-4
     warmup: float = 0.1
     weight_decay: float = 0.01
     clip_norm: float = 1.0
@@ -323,5 +362,7 @@ class OptimizerConfig:
         check_share("weight_decay", self.weight_decay)
         for name in ("learning_rate", "clip_norm"):
             value = getattr(self, name)
+            if value is None and name == "learning_rate":
+                continue
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
                 raise ValueError(f"{name} must be a finite number above 0. Received: {name}={value!r}")

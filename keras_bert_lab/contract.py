@@ -26,7 +26,9 @@ __all__ = [
     "EXAMPLE_STARTS",
     "INPUT_KEYS",
     "MASK",
+    "MASKED_IDS",
     "MASKED_POSITIONS",
+    "NEXT_SENTENCE_LABELS",
     "POOLED_OUTPUT",
     "POSITIONS",
     "SEQUENCE_OUTPUT",
@@ -42,6 +44,10 @@ EXAMPLE_IDS = "input_example_ids"
 POSITIONS = "input_positions"
 EXAMPLE_STARTS = "input_example_starts"
 MASKED_POSITIONS = "masked_lm_positions"
+MASKED_IDS = "masked_lm_ids"
+"""Targets (B, P), where a batch has several kinds of them."""
+NEXT_SENTENCE_LABELS = "next_sentence_labels"
+"""Targets (B, K), or (B,): 0 = the second text follows, or the two are in order; 1 = it does not, or they are swapped."""
 INPUT_KEYS = (WORD_IDS, MASK, TYPE_IDS)
 
 SEQUENCE_OUTPUT = "sequence_output"

@@ -5,6 +5,7 @@ import pathlib
 import re
 from typing import Any
 
+import numpy as np
 import pytest
 
 from keras_bert_lab.config import (
@@ -119,10 +120,10 @@ def test_shares_must_be_below_one(name: str, value: object) -> None:
         ),
         ({"activation": "swish"}, "activation must be one of ['gelu', 'gelu_tanh', 'relu']. Received: activation='swish'"),
         ({"pad_id": 31}, "pad_id must be below vocab_size. Received: pad_id=31, vocab_size=31"),
-        ({"layer_norm_eps": 0.0}, "layer_norm_eps must be above 0. Received: layer_norm_eps=0.0"),
-        ({"layer_norm_eps": float("nan")}, "layer_norm_eps must be above 0. Received: layer_norm_eps=nan"),
-        ({"layer_norm_eps": "1e-12"}, "layer_norm_eps must be above 0. Received: layer_norm_eps='1e-12'"),
-        ({"initializer_range": -0.02}, "initializer_range must be above 0. Received: initializer_range=-0.02"),
+        ({"layer_norm_eps": 0.0}, "layer_norm_eps must be a finite number above 0. Received: layer_norm_eps=0.0"),
+        ({"layer_norm_eps": float("nan")}, "layer_norm_eps must be a finite number above 0. Received: layer_norm_eps=nan"),
+        ({"layer_norm_eps": "1e-12"}, "layer_norm_eps must be a finite number above 0. Received: layer_norm_eps='1e-12'"),
+        ({"initializer_range": -0.02}, "initializer_range must be a finite number above 0. Received: initializer_range=-0.02"),
         ({"embedding_size": 0}, "embedding_size must be an integer of at least 1. Received: embedding_size=0"),
     ],
 )
@@ -154,7 +155,7 @@ def test_unknown_names_are_refused_with_the_nearest_known(make: object, message:
 
 def test_masking_defaults_are_those_of_the_paper() -> None:
     masking = MaskingConfig()
-    assert (masking.rate, masking.mask_share, masking.random_share, masking.whole_word) == (0.15, 0.8, 0.1, False)
+    assert (masking.rate, masking.mask_share, masking.random_share, masking.unit) == (0.15, 0.8, 0.1, "token")
 
 
 @pytest.mark.parametrize("value", [0, 1, -0.15, True, "0.15"])
@@ -170,6 +171,40 @@ def test_masking_shares_must_fit_together(mask_share: float, random_share: float
     with pytest.raises(ValueError, match=re.escape(f"Received: mask_share={mask_share!r}, random_share={random_share!r}")):
         MaskingConfig(mask_share=mask_share, random_share=random_share)
     assert MaskingConfig(mask_share=1.0, random_share=0.0).mask_share == 1.0
+
+
+def test_masking_units_are_known() -> None:
+    with pytest.raises(ValueError, match=re.escape("['token', 'word', 'ngram', 'span']. Received: unit='sentence'")):
+        MaskingConfig(unit="sentence")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=re.escape("dynamic must be True or False. Received: dynamic=1")):
+        MaskingConfig(dynamic=1)  # type: ignore[arg-type]
+
+
+def test_phrases_are_plain_data() -> None:
+    phrases: Any = [np.array([17, 23]), (5, 7, 11)]
+    masking = MaskingConfig(phrases=phrases)
+    assert masking.phrases == ((17, 23), (5, 7, 11))
+    assert type(masking)(**dataclasses.asdict(masking)) == masking
+    assert all(type(token) is int for phrase in masking.phrases for token in phrase)
+
+
+@pytest.mark.parametrize(
+    ("phrases", "received"),
+    [
+        ("new york", "Received: phrases='new york'"),
+        (7, "Received: phrases=7"),
+        ([[5, 7], "york"], "Received among them: 'york'"),
+        ([5, 7], "Received among them: 5"),
+        ([[5, 7], []], "Received among them: ()"),
+        ([[5, -7]], "Received among them: (5, -7)"),
+        ([[5, 0.5]], "Received among them: (5, 0.5)"),
+        ([[True, 5]], "Received among them: (True, 5)"),
+    ],
+)
+def test_impossible_phrases_are_refused(phrases: Any, received: str) -> None:
+    message = "phrases must be a list of lists of token ids, e.g. [[17, 23], [5, 7, 11]]. " + received
+    with pytest.raises(ValueError, match=re.escape(message)):
+        MaskingConfig(phrases=phrases)
 
 
 def test_an_architecture_is_a_preset_with_changes() -> None:
@@ -218,7 +253,7 @@ def test_what_follows_from_a_hidden_size(changes: dict[str, int], heads: int, in
         ({"num_layers": 0}, "num_layers must be an integer of at least 1. Received: num_layers=0"),
         ({"dropout": 1}, "dropout must be a number of at least 0 and below 1. Received: dropout=1"),
         ({"activation": "swish"}, "activation='swish'"),
-        ({"initializer_range": 0}, "initializer_range must be above 0. Received: initializer_range=0"),
+        ({"initializer_range": 0}, "initializer_range must be a finite number above 0. Received: initializer_range=0"),
     ],
 )
 def test_an_impossible_architecture_is_refused_when_it_is_made(changes: dict[str, Any], message: str) -> None:
@@ -244,7 +279,7 @@ def test_an_impossible_vocabulary_is_refused(changes: dict[str, Any], message: s
 
 
 @pytest.mark.parametrize("name", ["learning_rate", "clip_norm"])
-@pytest.mark.parametrize("value", [0, -1e-3, float("nan"), float("inf"), True, "1e-3", None])
+@pytest.mark.parametrize("value", [0, -1e-3, float("nan"), float("inf"), True, "1e-3"])
 def test_rates_must_be_finite_and_above_0(name: str, value: object) -> None:
     with pytest.raises(ValueError, match=re.escape(f"{name} must be a finite number above 0. Received: {name}={value!r}")):
         OptimizerConfig(**{name: value})  # type: ignore[arg-type]

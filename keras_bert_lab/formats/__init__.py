@@ -1,15 +1,22 @@
-"""Stage 7: models in folders."""
+"""Stage 7: models in folders, ours and other people's."""
 
-from keras_bert_lab.formats.new_folder import MANIFEST, check_new_folder, new_folder
-from keras_bert_lab.formats.task_folder import TaskFolder, load_task, read_task_folder, save_task, write_task
+from keras_bert_lab.formats.checkpoint import Checkpoint
+from keras_bert_lab.formats.manifest import MANIFEST
+from keras_bert_lab.formats.new_folder import check_new_folder, new_folder
+from keras_bert_lab.formats.save import save_encoder, save_task
+from keras_bert_lab.formats.sources import load_encoder, load_preprocessor, open_source
+from keras_bert_lab.formats.task_folder import TaskFolder, write_task
 
 __all__ = [
     "MANIFEST",
+    "Checkpoint",
     "TaskFolder",
     "check_new_folder",
-    "load_task",
+    "load_encoder",
+    "load_preprocessor",
     "new_folder",
-    "read_task_folder",
+    "open_source",
+    "save_encoder",
     "save_task",
     "write_task",
 ]

@@ -11,11 +11,9 @@ import tempfile
 from collections.abc import Iterable, Iterator
 
 from keras_bert_lab.errors import FormatError
+from keras_bert_lab.formats.manifest import MANIFEST
 
-__all__ = ["MANIFEST", "check_new_folder", "new_folder"]
-
-# In every folder that this package writes; its presence says that the folder is complete.
-MANIFEST = "keras_bert_lab.json"
+__all__ = ["check_new_folder", "new_folder"]
 
 
 def check_new_folder(path: str | pathlib.Path, overwrite: bool = False) -> pathlib.Path:

@@ -108,6 +108,12 @@ def _handle(variable: Any) -> Any:
 
 
 def build_adamw(config: OptimizerConfig, steps: int) -> AdamW:
-    """AdamW with a warm-up and decay over `steps` steps."""
+    """AdamW with a warm-up and decay over `steps` steps.
+
+    Raises:
+        ValueError: the learning rate was left open.
+    """
+    if config.learning_rate is None:
+        raise ValueError("learning_rate must be a number here. Received: learning_rate=None")
     schedule = LinearWarmupDecay(config.learning_rate, max(1, steps), round(config.warmup * steps))
     return AdamW(schedule, weight_decay=config.weight_decay, global_clipnorm=config.clip_norm)

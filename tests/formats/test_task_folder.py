@@ -11,8 +11,9 @@ import pytest
 
 from keras_bert_lab import Encoder, FormatError, MaskedLanguageModel, TextClassifier, load_task, save_task
 from keras_bert_lab.encoder import FeedForward
-from keras_bert_lab.formats import MANIFEST, read_task_folder
-from keras_bert_lab.formats.task_folder import versions
+from keras_bert_lab.formats import MANIFEST
+from keras_bert_lab.formats.manifest import write_manifest
+from keras_bert_lab.formats.task_folder import read_task_folder
 from tests.samples import D, N, config, randomise
 from tests.tasks.small_tasks import DOCUMENTS, LABELS, TEXTS, WORDS, classifier, language_model, preprocessor
 
@@ -95,12 +96,10 @@ def test_the_manifest(tmp_path: Path) -> None:
     about = {"settings": {"seed": 3}, "figures": {"größe": [0.5, None]}}
     save_task(classifier(), tmp_path / "x", about=about)
     manifest = json.loads((tmp_path / "x" / MANIFEST).read_text(encoding="utf-8"))
-    assert set(manifest) == {"format", "task", "files", "versions", "about"}
-    assert (manifest["format"], manifest["task"], manifest["about"]) == (1, "TextClassifier", about)
-    assert manifest["versions"] == versions()
+    assert (manifest["layout"], manifest["task"], manifest["about"]) == ("keras_bert_lab", "TextClassifier", about)
     assert manifest["files"]["model.keras"]["bytes"] == (tmp_path / "x" / "model.keras").stat().st_size
     assert (tmp_path / "x" / "vocab.txt").read_text().splitlines() == WORDS
-    folder = read_task_folder(tmp_path / "x", "TextClassifier")
+    folder = read_task_folder(tmp_path / "x")
     assert (folder.path, folder.task, folder.about) == (tmp_path / "x", "TextClassifier", about)
 
 
@@ -138,22 +137,29 @@ def test_a_task_goes_on_learning(tmp_path: Path) -> None:
     assert np.isfinite(again.fit(TEXTS, LABELS, verbose=0).history["loss"][0])
 
 
-@pytest.mark.parametrize(
-    ("expected", "message"),
-    [("MaskedLanguageModel", r"A MaskedLanguageModel was expected. Received: .*, which holds a TextClassifier"), (None, None)],
-)
-def test_the_kind_of_task_is_checked(expected: str | None, message: str | None, tmp_path: Path) -> None:
+def test_only_our_own_layout_of_a_task_is_read(tmp_path: Path) -> None:
     save_task(classifier(), tmp_path / "x")
-    if message is None:
-        assert read_task_folder(tmp_path / "x", expected).task == "TextClassifier"
-        return
-    with pytest.raises(FormatError, match=message):
-        read_task_folder(tmp_path / "x", expected)
+    for layout, task in (("huggingface", "TextClassifier"), ("keras_bert_lab", None)):
+        write_manifest(tmp_path / "x", layout, task, {})
+        with pytest.raises(FormatError, match=rf"must be that of a task in our own format. Received: '{layout}'"):
+            read_task_folder(tmp_path / "x")
+
+
+@pytest.mark.parametrize("change", [lambda content: content[:-1], lambda content: content[:-1] + b"x", lambda content: b""])
+def test_a_damaged_model_is_refused_before_it_is_loaded(change: Any, tmp_path: Path) -> None:
+    save_task(classifier(), tmp_path / "x")
+    path = tmp_path / "x" / "model.keras"
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(FormatError, match=r"model.keras is damaged: its size or hash is not that of keras_bert_lab.json"):
+        read_task_folder(tmp_path / "x")
+    path.unlink()
+    with pytest.raises(FormatError, match=r"is not complete: model.keras is missing"):
+        read_task_folder(tmp_path / "x")
 
 
 def test_a_misspelt_folder_is_found(tmp_path: Path) -> None:
     save_task(classifier(), tmp_path / "my-model")
-    with pytest.raises(FormatError, match=r"There is no folder .*my-modle. Did you mean .*/my-model\?"):
+    with pytest.raises(FormatError, match=r"There is no folder .*my-modle'. Did you mean .*/my-model\?"):
         load_task(tmp_path / "my-modle")
     shutil.copytree(tmp_path / "my-model", tmp_path / "copy")
     assert load_task(tmp_path / "copy")

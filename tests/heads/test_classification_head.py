@@ -160,3 +160,52 @@ def test_packed_rows_give_one_answer_for_each_text() -> None:
     head, hidden = _head("multi_class"), _hidden() | {"pooled_output": states(B, 3, H)}
     assert tuple(head(hidden).shape) == (B, 3, C)
     assert head({name: keras.KerasTensor(array.shape) for name, array in hidden.items()}).shape == (B, 3, C)
+
+
+TRANSFORMED = {"tanh": np.tanh, "relu": oracle.relu, "gelu": oracle.gelu}
+
+
+@pytest.mark.parametrize("pooling", ["cls", "mean"])
+@pytest.mark.parametrize("transform", TRANSFORMED)
+def test_one_more_layer_before_the_output(transform: str, pooling: str) -> None:
+    head, hidden, mask = _head("multi_class", transform=transform, pooling=pooling), _hidden(), batch()["input_mask"]
+    rows = zip(hidden["sequence_output"].astype("float64"), mask, strict=True)
+    pooled = hidden["pooled_output"] if pooling == "cls" else np.array([row[real > 0].mean(axis=0) for row, real in rows])
+    logits = oracle.dense(head.classes, TRANSFORMED[transform](oracle.dense(head.transform_layer, pooled)))
+    assert relative_error(head.logits(hidden, mask), logits) < 1e-5
+    assert relative_error(head(hidden, mask), oracle.softmax(logits)) < 1e-5
+    assert [tuple(weight.shape) for weight in head.weights] == [(H, C), (C,), (H, H), (H,)]
+
+
+def test_dropout_stands_before_and_after_the_layer() -> None:
+    head, hidden = _head("regression", dropout=0.5, transform="relu"), _hidden()
+    hidden["pooled_output"] = np.ones((1009, H), "float32")
+    head.classes.set_weights([np.ones((H, 1)), np.zeros(1)])
+    head.transform_layer.set_weights([np.zeros((H, H)), np.ones(H)])  # every state becomes 1, whatever the first one drops
+    kept = numpy(head.logits(hidden, training=True))[:, 0] / 2
+    assert kept == pytest.approx(np.round(kept), abs=1e-5)
+    assert kept.mean() == pytest.approx(H / 2, abs=0.25)
+    head.transform_layer.set_weights([np.ones((H, H)), np.zeros(H)])  # every state becomes the sum that the first one leaves
+    first = numpy(head.logits(hidden, training=True))[:, 0] / (2 * 2 * np.maximum(kept, 1))
+    assert len(np.unique(np.round(first, 3))) > 3
+    np.testing.assert_array_equal(head(hidden), head(hidden, training=False))
+
+
+def test_the_layer_comes_back_and_outputs_stay_float32() -> None:
+    head = _head("multi_class", transform="gelu", dtype="mixed_bfloat16")
+    again = ClassificationHead.from_config(head.get_config())
+    again.build({"sequence_output": (None, None, H)})
+    again.set_weights(head.get_weights())
+    outputs = head(_hidden())
+    np.testing.assert_array_equal(outputs, again(_hidden()))
+    assert keras.backend.standardize_dtype(outputs.dtype) == "float32"
+    assert head.transform_layer.compute_dtype == "bfloat16"
+    assert head({name: keras.KerasTensor((None, *array.shape[1:])) for name, array in _hidden().items()}).shape == (None, C)
+    assert _head("multi_class").transform_layer is None
+
+
+def test_an_unknown_layer_is_refused() -> None:
+    with pytest.raises(
+        ValueError, match=re.escape("transform must be one of ['gelu', 'relu', 'tanh'] or None. Received: transform='elu'")
+    ):
+        ClassificationHead(C, transform="elu")

@@ -6,6 +6,8 @@ import pytest
 import tensorflow as tf
 
 import keras_bert_lab as kbl
+from keras_bert_lab.config import OptimizerConfig
+from keras_bert_lab.training import build_adamw
 from keras_bert_lab.training.adamw import has_weight_decay
 from tests.samples import B, H, S, batch, config, randomise
 
@@ -305,3 +307,8 @@ def test_trains_an_encoder_in_a_functional_model():
     losses = [float(model.train_on_batch(batch(), targets)) for _ in range(13)]
     assert (S, H) == (11, 15)
     assert losses[-1] < 0.5 * losses[0]
+
+
+def test_a_rate_that_was_left_open_is_refused() -> None:
+    with pytest.raises(ValueError, match="learning_rate must be a number here. Received: learning_rate=None"):
+        build_adamw(OptimizerConfig(learning_rate=None), 10)

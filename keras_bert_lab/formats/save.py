@@ -1,0 +1,111 @@
+"""Models into new folders, in our own format or in that of another library."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+from keras_bert_lab.encoder import Encoder
+from keras_bert_lab.formats.huggingface_writer import write_huggingface
+from keras_bert_lab.formats.manifest import OWN, write_manifest
+from keras_bert_lab.formats.new_folder import new_folder
+from keras_bert_lab.formats.task_folder import name_of, write_task
+from keras_bert_lab.formats.tfhub_writer import write_tfhub_encoder, write_tfhub_preprocessor
+from keras_bert_lab.heads import ClassificationHead, MaskedLMHead
+from keras_bert_lab.text import Preprocessor
+
+__all__ = ["save_encoder", "save_task"]
+
+_ENCODER_FORMATS = ("huggingface", "tfhub")
+_TASK_FORMATS = (OWN, "huggingface", "tfhub")
+
+
+def _check_format(name: str, known: tuple[str, ...]) -> None:
+    if name not in known:
+        raise ValueError(f"format must be one of {list(known)}. Received: format={name!r}")
+
+
+def _write_tfhub(encoder: Encoder, preprocessor: Preprocessor, folder: pathlib.Path, head: MaskedLMHead | None) -> None:
+    for part in ("encoder", "preprocessor"):
+        (folder / part).mkdir()
+    write_tfhub_encoder(encoder, preprocessor, folder / "encoder", head)
+    write_tfhub_preprocessor(preprocessor, folder / "preprocessor")
+
+
+def save_encoder(
+    encoder: Encoder,
+    folder: str | pathlib.Path,
+    format: str = "huggingface",  # noqa: A002, the word that users know
+    preprocessor: Preprocessor | None = None,
+    overwrite: bool = False,
+) -> pathlib.Path:
+    """Write an encoder into a new folder, for other libraries and for `load_encoder`; it appears whole or not at all.
+
+    Args:
+        encoder: an Encoder without layers of the user's own.
+        folder: the new folder.
+        format: "huggingface" (config.json, model.safetensors, the tokenizer's files), or "tfhub" (two SavedModels: `encoder`
+            and `preprocessor`).
+        preprocessor: whose tokenizer belongs to it; "tfhub" needs one.
+        overwrite: whether earlier results in the folder may be replaced.
+
+    Returns:
+        The folder.
+
+    Raises:
+        FormatError: the folder is there already, or holds something else; or the format has no such encoder.
+        ValueError: an unknown format, or no preprocessor where one is needed.
+    """
+    _check_format(format, _ENCODER_FORMATS)
+    if not isinstance(encoder, Encoder):
+        raise TypeError(f"encoder must be an Encoder. Received: {encoder!r}")
+    if format == "tfhub" and preprocessor is None:
+        raise ValueError('preprocessor must be given for format="tfhub", which writes it too. Received: preprocessor=None')
+    with new_folder(folder, overwrite) as fresh:
+        if format == "huggingface" or preprocessor is None:
+            write_huggingface(encoder, preprocessor, fresh)
+        else:
+            _write_tfhub(encoder, preprocessor, fresh, None)
+        write_manifest(fresh, format, None, {})
+    return pathlib.Path(folder)
+
+
+def save_task(
+    task: Any,
+    folder: str | pathlib.Path,
+    overwrite: bool = False,
+    about: Mapping[str, Any] | None = None,
+    format: str = OWN,  # noqa: A002, as above
+) -> pathlib.Path:
+    """Write a task into a new folder, for `load_task`, the command line and other libraries; it appears whole or not at all.
+
+    Args:
+        task: a MaskedLanguageModel or a TextClassifier.
+        folder: the new folder.
+        overwrite: whether earlier results in it may be replaced.
+        about: plain data to keep with it.
+        format: "keras_bert_lab" keeps everything; "huggingface" is for BertFor….from_pretrained and AutoTokenizer of
+            transformers; "tfhub" holds the encoder (with its masked LM head) and the preprocessor.
+
+    Returns:
+        The folder.
+
+    Raises:
+        FormatError: the folder is there already, or holds something else; or the format has no such model.
+        ValueError: an unknown format.
+    """
+    _check_format(format, _TASK_FORMATS)
+    with new_folder(folder, overwrite) as fresh:
+        if format == OWN:
+            write_task(task, fresh, about or {})
+            return pathlib.Path(folder)
+        if format == "tfhub":
+            head = task.head if isinstance(task.head, MaskedLMHead) else None
+            _write_tfhub(task.encoder, task.preprocessor, fresh, head)
+        else:
+            heads = [head for head in (task.head, getattr(task, "next_sentence_head", None)) if head is not None]
+            labels = task.labels if isinstance(task.head, ClassificationHead) else ()
+            write_huggingface(task.encoder, task.preprocessor, fresh, heads, labels)
+        write_manifest(fresh, format, name_of(task), about or {})
+    return pathlib.Path(folder)
