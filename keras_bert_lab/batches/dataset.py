@@ -20,8 +20,8 @@ class Batches(Protocol):
     steps_per_epoch: int
 
     @property
-    def target_shape(self) -> tuple[int | None, ...]:
-        """Shape of one row's targets; None = differs from batch to batch."""
+    def target_shape(self) -> Any:
+        """Shape of one row's targets, None in it = differs from batch to batch; a dict of shapes where targets are a dict."""
 
     def batch(self, step: int) -> tuple[Any, ...]:
         """Batch `step`, counted over all epochs: (inputs,), (inputs, targets) or (inputs, targets, weights)."""
@@ -48,10 +48,16 @@ def as_dataset(batches: Batches, first_step: int = 0, epochs: int | None = None)
     if keras.backend.backend() != "tensorflow":
         return numbered()
     inputs, *rest = batches.batch(first_step)
+
+    def spec(part: Any, shape: Any) -> Any:
+        if isinstance(part, dict):
+            return {key: spec(value, shape[key]) for key, value in part.items()}
+        # Rows may differ from batch to batch; the number of labels does not, and metrics need it.
+        return tf.TensorSpec((None, *shape[: part.ndim - 1]), part.dtype)
+
     signature = (
         {key: tf.TensorSpec((None, None), array.dtype) for key, array in inputs.items()},
-        # Rows and masked positions differ from batch to batch; the number of labels does not, and metrics need it.
-        *(tf.TensorSpec((None, *batches.target_shape[: array.ndim - 1]), array.dtype) for array in rest),
+        *(spec(part, batches.target_shape) for part in rest),
     )
     dataset = tf.data.Dataset.from_generator(numbered, output_signature=signature).prefetch(2)
     count = tf.data.INFINITE_CARDINALITY if epochs is None else epochs * batches.steps_per_epoch

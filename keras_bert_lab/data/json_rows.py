@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import pathlib
+from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from keras_bert_lab.data.cells import plain
@@ -13,7 +14,7 @@ from keras_bert_lab.data.wording import shown
 from keras_bert_lab.errors import DataError
 from keras_bert_lab.lazy import LazyModule
 
-__all__ = ["read_json", "read_json_lines", "write_json", "write_json_lines"]
+__all__ = ["json_rows", "read_json", "read_json_lines", "write_json", "write_json_lines"]
 
 pd = LazyModule("pandas")
 
@@ -25,13 +26,12 @@ def _table(path: pathlib.Path, rows: list[dict[str, Any]]) -> Any:
     return pd.DataFrame({name: pd.Series([row.get(name) for row in rows], dtype=object) for name in names})
 
 
-def read_json_lines(path: pathlib.Path, encoding: str) -> Any:
-    """All keys as columns of Python values, None where a row lacks one; blank lines are no rows.
+def json_rows(path: pathlib.Path, encoding: str) -> Iterator[dict[str, Any]]:
+    """The objects of a file with one in each line, one after the other; blank lines are no rows.
 
     Raises:
         DataError: no text in this encoding, or a line that is no JSON object; its number is told.
     """
-    rows = []
     with Utf8Stream(path, encoding) as stream, io.BufferedReader(stream) as lines:
         for number, line in enumerate(lines, start=1):
             if not line.strip():
@@ -50,8 +50,16 @@ def read_json_lines(path: pathlib.Path, encoding: str) -> Any:
                     f"{path}: line {number} must be a JSON object such as "
                     f'{{"text": "...", "label": "..."}}. Received: {shown(row)}'
                 )
-            rows.append(row)
-    return _table(path, rows)
+            yield row
+
+
+def read_json_lines(path: pathlib.Path, encoding: str) -> Any:
+    """All keys as columns of Python values, None where a row lacks one.
+
+    Raises:
+        DataError: as `json_rows`.
+    """
+    return _table(path, list(json_rows(path, encoding)))
 
 
 def read_json(path: pathlib.Path, encoding: str) -> Any:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
+from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from keras_bert_lab.data.wording import reason
 from keras_bert_lab.errors import DataError
 from keras_bert_lab.lazy import LazyModule
 
-__all__ = ["read_parquet", "write_parquet"]
+__all__ = ["parquet_cells", "parquet_names", "read_parquet", "write_parquet"]
 
 pa = LazyModule("pyarrow")
 pq = LazyModule("pyarrow.parquet", install="pyarrow")
 pd = LazyModule("pandas")
+
+_ROWS = 1024
 
 
 def _series(column: Any) -> Any:
@@ -31,16 +35,49 @@ def read_parquet(path: pathlib.Path) -> Any:
     Raises:
         DataError: no Parquet file, or a damaged one.
     """
-    try:
+    with _telling_damage(path):
         with pq.ParquetFile(path) as file:
             found = file.read()
         table = pd.DataFrame({place: _series(found.column(place)) for place in range(found.num_columns)})
+    table.columns = found.column_names
+    return table
+
+
+@contextlib.contextmanager
+def _telling_damage(path: pathlib.Path) -> Iterator[None]:
+    try:
+        yield
+    except DataError:
+        raise
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DataError(
             f"{path} cannot be read as Parquet, it is damaged, cut off or of another form: {reason(error)}."
         ) from error
-    table.columns = found.column_names
-    return table
+
+
+def parquet_names(path: pathlib.Path) -> list[str]:
+    """The names of all columns.
+
+    Raises:
+        DataError: no Parquet file, or a damaged one.
+    """
+    with _telling_damage(path), pq.ParquetFile(path) as file:
+        return list(file.schema_arrow.names)
+
+
+def parquet_cells(path: pathlib.Path, name: str) -> Iterator[list[Any]]:
+    """The cells of one column as Python values, some rows at a time.
+
+    Raises:
+        DataError: no Parquet file, or a damaged one.
+    """
+    with _telling_damage(path), pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20) as file:
+        for batch in file.iter_batches(batch_size=_ROWS, columns=[name]):
+            column = batch.column(0)
+            if pa.types.is_dictionary(column.type):
+                column = column.cast(column.type.value_type)
+            column.validate(full=True)  # is it UTF-8?
+            yield column.to_pylist()
 
 
 def write_parquet(table: Any, file: BinaryIO) -> None:

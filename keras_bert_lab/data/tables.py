@@ -25,7 +25,7 @@ from keras_bert_lab.data.wording import did_you_mean, listed, plural, rows_named
 from keras_bert_lab.errors import DataError
 from keras_bert_lab.lazy import LazyModule
 
-__all__ = ["read_columns", "read_table"]
+__all__ = ["place_of_column", "read_columns", "read_table"]
 
 pd = LazyModule("pandas")
 
@@ -76,8 +76,12 @@ def read_columns(
     return table
 
 
-def _place(path: pathlib.Path, names: list[str], role: str, name: str, separator: str | None) -> int:
-    """The place of a column that must be there once."""
+def place_of_column(path: pathlib.Path, names: list[str], role: str, name: str, separator: str | None) -> int:
+    """The place of a column that must be there once.
+
+    Raises:
+        DataError: it is not there, or there twice.
+    """
     places = [place for place, other in enumerate(names) if other == name]
     if len(places) == 1:
         return places[0]
@@ -155,7 +159,7 @@ def read_table(
     names = list(table.columns)
     columns, problems, bad = {}, {}, {}
     for role, name in wanted.items():
-        place = _place(path, names, role, name, separator)
+        place = place_of_column(path, names, role, name, separator)
         columns[role] = table.iloc[:, place]
         cells = columns[role].tolist()
         check = text_problem if role != "label" else number_problem if label_type == "number" else label_problem

@@ -10,7 +10,7 @@ import io
 import lzma
 import pathlib
 import zlib
-from typing import Any, TextIO, cast
+from typing import Any, BinaryIO, TextIO, cast
 
 from keras_bert_lab.data.table_formats import PACKED
 from keras_bert_lab.data.wording import did_you_mean, reason
@@ -46,17 +46,18 @@ def open_text(path: pathlib.Path) -> TextIO:
     return path.open(encoding="utf-8")
 
 
-def _unpacked(path: pathlib.Path) -> Any:
+def _unpacked(path: pathlib.Path, file: BinaryIO) -> Any:
+    """What the contents of an open file are when unpacked."""
     match path.suffix.lower():
         case ".gz":
-            return gzip.open(path, "rb")
+            return gzip.GzipFile(fileobj=file)
         case ".bz2":
-            return bz2.open(path, "rb")
+            return bz2.BZ2File(file)
         case ".xz":
-            return lzma.open(path, "rb")
+            return lzma.LZMAFile(file)
         case ".zst":
-            return pa.CompressedInputStream(pa.OSFile(str(path)), "zstd")
-    return path.open("rb")
+            return pa.CompressedInputStream(pa.PythonFile(file, "r"), "zstd")
+    return file
 
 
 def _check_encoding(encoding: str) -> None:
@@ -96,7 +97,8 @@ class Utf8Stream(io.RawIOBase):
         self._ready = memoryview(b"")
         self._ended = False
         try:
-            self._file = _unpacked(path)
+            self._raw = path.open("rb")
+            self._file = _unpacked(path, self._raw)
         except OSError as error:
             raise DataError(f"{path} cannot be opened: {reason(error)}.") from error
 
@@ -114,7 +116,14 @@ class Utf8Stream(io.RawIOBase):
     def close(self) -> None:
         if not self.closed and hasattr(self, "_file"):
             self._file.close()
+        if not self.closed and hasattr(self, "_raw"):
+            self._raw.close()
         super().close()
+
+    @property
+    def position(self) -> int:
+        """Bytes of the file that were read so far, packed as they are."""
+        return self._raw.tell()
 
     def check_rest(self) -> None:
         """Unpack the rest: where a file is damaged, that is the error to tell, whatever its contents look like.

@@ -66,7 +66,7 @@ def test_table_in_place_of_text(tmp_path, name):
 
 def test_bad_files_are_told_before_any_is_read(tmp_path, monkeypatch):
     good = write(tmp_path / "a.txt", "x")
-    monkeypatch.setattr("keras_bert_lab.data.corpora.Utf8Stream", None)
+    monkeypatch.setattr("keras_bert_lab.data.document_streams.Utf8Stream", None)
     assert_says(message_of(read_corpus, [good, tmp_path / "missing.txt"]), "missing.txt")
 
 
