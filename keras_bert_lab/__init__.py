@@ -5,6 +5,7 @@
 Importing the package registers its layers, heads and tasks with Keras, so that `.keras` files that hold them load.
 """
 
+from keras_bert_lab import hub
 from keras_bert_lab._version import __version__  # noqa: F401
 from keras_bert_lab.config import ArchitectureConfig, EncoderConfig, MaskingConfig, OptimizerConfig, VocabularyConfig
 from keras_bert_lab.data import (
@@ -16,7 +17,15 @@ from keras_bert_lab.data import (
     sample_data,
     write_table,
 )
-from keras_bert_lab.encoder import Embeddings, Encoder, EncoderBlock, FeedForward, SelfAttention
+from keras_bert_lab.encoder import (
+    Embeddings,
+    Encoder,
+    EncoderBlock,
+    FeedForward,
+    HubEncoder,
+    SelfAttention,
+    set_trainable,
+)
 from keras_bert_lab.errors import DataError, ExportError, FormatError, KerasBertLabError, MissingPackageError
 from keras_bert_lab.evaluation import (
     ClassificationReport,
@@ -26,11 +35,14 @@ from keras_bert_lab.evaluation import (
     tfidf_baseline,
 )
 from keras_bert_lab.export import ExportedModel, export_saved_model, load_exported
-from keras_bert_lab.formats import load_task, save_task
+from keras_bert_lab.formats import load_encoder, load_preprocessor, save_encoder, save_task
 from keras_bert_lab.heads import ClassificationHead, MaskedLMHead, NextSentenceHead, Pooling
-from keras_bert_lab.tasks import MaskedLanguageModel, TextClassifier
+from keras_bert_lab.tasks import MaskedLanguageModel, TextClassifier, load_task
 from keras_bert_lab.text import (
+    BytePairTokenizer,
+    HubPreprocessor,
     Preprocessor,
+    SentencePieceTokenizer,
     Vocabulary,
     WordPieceTokenizer,
     WordTokenizer,
@@ -43,6 +55,7 @@ from keras_bert_lab.training import AdamW, LinearWarmupDecay, Progress, StopSign
 __all__ = [
     "AdamW",
     "ArchitectureConfig",
+    "BytePairTokenizer",
     "ClassificationHead",
     "ClassificationReport",
     "DataError",
@@ -54,6 +67,8 @@ __all__ = [
     "ExportedModel",
     "FeedForward",
     "FormatError",
+    "HubEncoder",
+    "HubPreprocessor",
     "KerasBertLabError",
     "LinearWarmupDecay",
     "MaskedLMHead",
@@ -66,6 +81,7 @@ __all__ = [
     "Preprocessor",
     "Progress",
     "SelfAttention",
+    "SentencePieceTokenizer",
     "StopSignals",
     "TextClassifier",
     "Vocabulary",
@@ -77,7 +93,10 @@ __all__ = [
     "check_labels",
     "classification_report",
     "export_saved_model",
+    "hub",
+    "load_encoder",
     "load_exported",
+    "load_preprocessor",
     "load_task",
     "plot_confusion_matrix",
     "plot_learning_curves",
@@ -86,7 +105,9 @@ __all__ = [
     "read_table",
     "read_vocabulary",
     "sample_data",
+    "save_encoder",
     "save_task",
+    "set_trainable",
     "tfidf_baseline",
     "train_wordpiece",
     "write_table",

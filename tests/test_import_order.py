@@ -13,13 +13,18 @@ ORDER = [
     "data", "text", "batches", "encoder", "heads", "training", "formats",
     "tasks", "evaluation", "export", "explain", "recipes", "cli",
 ]  # fmt: skip
-BASE = {"_version", "config", "contract", "errors", "lazy"}
+BASE = {"_version", "archives", "config", "contract", "errors", "handles", "lazy", "sealed_models"}
 # What each base module may import of the package.
-BASE_IMPORTS = {"_version": set(), "config": set(), "contract": set(), "errors": set(), "lazy": {"errors"}}
+BASE_IMPORTS = {
+    "_version": set(), "config": set(), "contract": set(), "errors": set(), "lazy": {"errors"}, "archives": {"errors"},
+    "handles": {"archives", "errors", "lazy"}, "sealed_models": {"errors", "lazy"},
+}  # fmt: skip
+# Modules for the user beside the folders: nothing of the package imports them, but for its `__init__`.
+DOORS = {"hub": {"encoder", "handles", "sealed_models", "text"}}
 
 AT_FIRST_USE = {
     "tensorflow_text", "tensorflow_hub", "tf_keras", "kagglehub", "keras_hub", "keras_nlp", "tokenizers", "jsonargparse",
-    "transformers", "torch", "safetensors", "openpyxl", "tqdm",
+    "transformers", "torch", "safetensors", "openpyxl", "tqdm", "ray",
 }  # fmt: skip
 # Keras itself imports these where they are installed; the package must not add to it.
 AT_FIRST_USE_OR_BY_KERAS = {"pandas", "pyarrow", "matplotlib", "sklearn", "scipy", "huggingface_hub"}
@@ -52,7 +57,12 @@ def test_every_folder_has_its_place():
 
 
 def test_every_base_module_is_known():
-    assert {path.stem for path in PACKAGE.glob("*.py")} - {"__init__", "__main__"} == BASE
+    assert {path.stem for path in PACKAGE.glob("*.py")} - {"__init__", "__main__"} == BASE | set(DOORS)
+
+
+@pytest.mark.parametrize("module", sorted(DOORS))
+def test_module_for_the_user_imports_what_it_joins(module):
+    assert imported(PACKAGE / f"{module}.py") == DOORS[module]
 
 
 @pytest.mark.parametrize("folder", [folder for folder in ORDER if (PACKAGE / folder).is_dir()])

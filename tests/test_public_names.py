@@ -11,6 +11,7 @@ import keras_bert_lab as kbl
 NAMES = [
     "AdamW",
     "ArchitectureConfig",
+    "BytePairTokenizer",
     "ClassificationHead",
     "ClassificationReport",
     "DataError",
@@ -22,6 +23,8 @@ NAMES = [
     "ExportedModel",
     "FeedForward",
     "FormatError",
+    "HubEncoder",
+    "HubPreprocessor",
     "KerasBertLabError",
     "LinearWarmupDecay",
     "MaskedLMHead",
@@ -34,6 +37,7 @@ NAMES = [
     "Preprocessor",
     "Progress",
     "SelfAttention",
+    "SentencePieceTokenizer",
     "StopSignals",
     "TextClassifier",
     "Vocabulary",
@@ -45,7 +49,9 @@ NAMES = [
     "check_labels",
     "classification_report",
     "export_saved_model",
+    "load_encoder",
     "load_exported",
+    "load_preprocessor",
     "load_task",
     "plot_confusion_matrix",
     "plot_learning_curves",
@@ -54,17 +60,24 @@ NAMES = [
     "read_table",
     "read_vocabulary",
     "sample_data",
+    "save_encoder",
     "save_task",
+    "set_trainable",
     "tfidf_baseline",
     "train_wordpiece",
     "write_table",
 ]
+
+MODULES = ["hub"]
 
 # Name -> its first parameters with their defaults (... = none), in the order of design.md, "Fixed names". More may follow.
 SIGNATURES = {
     "Encoder": {"config": ..., "attention": None, "feed_forward": None},
     "WordPieceTokenizer": {"vocabulary": ..., "lowercase": True},
     "train_wordpiece": {"source": ..., "vocab_size": ...},
+    "HubEncoder": {"handle": ..., "trainable": False},
+    "HubPreprocessor": {"handle": ..., "sequence_length": None},
+    "set_trainable": {"layer": ..., "what": ...},
     "Preprocessor": {"tokenizer": ..., "sequence_length": None, "truncate": "round_robin"},
     "as_text_tensor": {"texts": ...},
     "MaskedLanguageModel": {"encoder": ..., "preprocessor": ...},
@@ -74,6 +87,9 @@ SIGNATURES = {
     "load_exported": {"path": ...},
     "save_task": {"task": ..., "folder": ..., "overwrite": False},
     "load_task": {"source": ...},
+    "load_encoder": {"source": ...},
+    "load_preprocessor": {"source": ..., "sequence_length": None},
+    "save_encoder": {"encoder": ..., "folder": ..., "format": "huggingface"},
     "read_table": {"path": ..., "text": "text", "label": "label", "text_pair": None},
     "read_corpus": {"paths": ...},
     "write_table": {"table": ..., "path": ..., "overwrite": False},
@@ -108,7 +124,8 @@ def assert_starts_with(found, designed):
 
 def test_all_is_sorted_and_as_listed():
     assert kbl.__all__ == sorted(kbl.__all__)
-    assert kbl.__all__ == NAMES
+    assert kbl.__all__ == sorted([*NAMES, *MODULES])
+    assert all(inspect.ismodule(getattr(kbl, name)) and getattr(kbl, name).__doc__ for name in MODULES)
 
 
 def test_nothing_else_is_public():
@@ -151,7 +168,8 @@ def test_encoder_config_has_the_designed_fields_by_keyword_only():
 
 
 @pytest.mark.parametrize("name", ["Encoder", "EncoderBlock", "SelfAttention", "FeedForward", "WordTokenizer", "MaskedLMHead",
-                                  "NextSentenceHead", "ClassificationHead", "Preprocessor", "WordPieceTokenizer"])  # fmt: skip
+                                  "NextSentenceHead", "ClassificationHead", "Preprocessor", "WordPieceTokenizer",
+                                  "HubEncoder", "HubPreprocessor"])  # fmt: skip
 def test_layers_take_a_name(name):
     found = parameters(getattr(kbl, name).__init__)
     assert "name" in found or "kwargs" in found

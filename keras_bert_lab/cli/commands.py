@@ -6,7 +6,19 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from keras_bert_lab.recipes import evaluate, export, fill_mask, predict, pretrain, quickstart, train
+from keras_bert_lab.recipes import (
+    convert,
+    evaluate,
+    export,
+    fill_mask,
+    inspect,
+    inspect_corpus,
+    predict,
+    prepare,
+    pretrain,
+    quickstart,
+    train,
+)
 
 __all__ = ["COMMANDS", "Command"]
 
@@ -35,6 +47,16 @@ COMMANDS = {
   keras-bert-lab quickstart
   keras-bert-lab quickstart --output /tmp/first-try --seed 1 --small""",
     ),
+    "prepare": Command(
+        run=prepare,
+        words=("corpus",),
+        takes_many=True,
+        examples="""\
+  keras-bert-lab prepare books.txt.gz --tokenizer runs/my-bert --output corpora/books
+  keras-bert-lab prepare reviews.parquet --text review --output corpora/reviews --vocabulary.size 16000
+  keras-bert-lab prepare crawl/*.txt.zst --tokenizer vocab.txt --output corpora/crawl --shard 3/16
+  keras-bert-lab prepare books.txt.gz --tokenizer runs/my-bert --output /shared/books --engine ray""",
+    ),
     "pretrain": Command(
         run=pretrain,
         words=("corpus",),
@@ -53,6 +75,7 @@ COMMANDS = {
   keras-bert-lab train reviews.csv --text text --label label --encoder runs/my-bert --output runs/my-classifier
   keras-bert-lab train train.xlsx --validation dev.xlsx --encoder runs/my-bert --output runs/my-classifier --epochs 5
   keras-bert-lab train pairs.jsonl --text premise --text_pair hypothesis --encoder runs/my-bert --output runs/pairs
+  keras-bert-lab train reviews.csv --encoder hf://google-bert/bert-base-uncased --output runs/base --trainable "last 2"
   keras-bert-lab train stars.csv --kind regression --label stars --encoder runs/my-bert --output runs/stars""",
     ),
     "evaluate": Command(
@@ -84,5 +107,27 @@ COMMANDS = {
         words=("model", "output"),
         examples="""\
   keras-bert-lab export runs/my-classifier saved_models/my-classifier""",
+    ),
+    "convert": Command(
+        run=convert,
+        words=("source", "output"),
+        examples="""\
+  keras-bert-lab convert runs/my-classifier for-transformers/my-classifier
+  keras-bert-lab convert hf://sentence-transformers/all-MiniLM-L6-v2 minilm --format tfhub
+  keras-bert-lab convert uncased_L-12_H-768_A-12 bert-base --encoder_only""",
+    ),
+    "inspect": Command(
+        run=inspect,
+        words=("source",),
+        examples="""\
+  keras-bert-lab inspect runs/my-classifier
+  keras-bert-lab inspect hf://distilbert/distilbert-base-uncased --json""",
+    ),
+    "inspect-corpus": Command(
+        run=inspect_corpus,
+        words=("corpus",),
+        examples="""\
+  keras-bert-lab inspect-corpus corpora/books
+  keras-bert-lab inspect-corpus corpora/books --masked --masking.rate 0.3 --rows 5""",
     ),
 }

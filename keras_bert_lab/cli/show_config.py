@@ -14,7 +14,7 @@ import yaml
 from keras_bert_lab.cli.commands import COMMANDS
 from keras_bert_lab.cli.parser import merge_words, words_last
 from keras_bert_lab.errors import FormatError
-from keras_bert_lab.formats import read_task_folder
+from keras_bert_lab.recipes.models import open_model
 
 __all__ = ["show_config"]
 
@@ -43,6 +43,6 @@ def show_config(parser: Any, arguments: Sequence[str]) -> int:
         close = difflib.get_close_matches(subject, COMMANDS, n=1)
         if close and not pathlib.Path(subject).exists():
             raise FormatError(f"There is no command and no folder {subject}. Did you mean {close[0]}?")
-        settings = read_task_folder(pathlib.Path(subject)).about.get("settings", {})
+        settings = dict(open_model(subject).settings)
     print(yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True), end="")
     return 0

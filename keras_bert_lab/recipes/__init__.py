@@ -1,8 +1,25 @@
 """Stage 12: whole workflows made of the stages before; the command line runs them."""
 
+from keras_bert_lab.recipes.convert import convert
+from keras_bert_lab.recipes.inspect import inspect
+from keras_bert_lab.recipes.inspect_corpus import inspect_corpus
+from keras_bert_lab.recipes.prepare import prepare
 from keras_bert_lab.recipes.pretrain import pretrain
 from keras_bert_lab.recipes.quickstart import QuickstartSettings, quickstart
 from keras_bert_lab.recipes.train import train
 from keras_bert_lab.recipes.use import evaluate, export, fill_mask, predict
 
-__all__ = ["QuickstartSettings", "evaluate", "export", "fill_mask", "predict", "pretrain", "quickstart", "train"]
+__all__ = [
+    "QuickstartSettings",
+    "convert",
+    "evaluate",
+    "export",
+    "fill_mask",
+    "inspect",
+    "inspect_corpus",
+    "predict",
+    "prepare",
+    "pretrain",
+    "quickstart",
+    "train",
+]

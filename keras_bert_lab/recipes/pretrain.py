@@ -20,7 +20,7 @@ from keras_bert_lab.config import (
 from keras_bert_lab.data import read_corpus, read_table
 from keras_bert_lab.encoder import Encoder
 from keras_bert_lab.errors import DataError
-from keras_bert_lab.formats import TaskFolder, read_task_folder
+from keras_bert_lab.recipes.models import OpenedModel, open_model, with_rate
 from keras_bert_lab.recipes.runs import LARGEST_SEED, plain, run_of
 from keras_bert_lab.recipes.tables import announce_dropped
 from keras_bert_lab.tasks import MaskedLanguageModel
@@ -32,7 +32,8 @@ __all__ = ["pretrain"]
 _VOCABULARY = VocabularyConfig()
 _ENCODER = ArchitectureConfig()
 _MASKING = MaskingConfig()
-_OPTIMIZER = OptimizerConfig(learning_rate=1e-3)
+_OPTIMIZER = OptimizerConfig(learning_rate=None)
+_RATE = 1e-3
 
 
 def _documents(corpus: Sequence[str | pathlib.Path], text: str | None, encoding: str, **how: Any) -> list[str]:
@@ -79,27 +80,27 @@ def _new_model(
     return MaskedLanguageModel(Encoder(config, dtype=precision), Preprocessor(tokenizer, max_length=length))
 
 
-def _refuse_ignored(folder: TaskFolder, **given: Any) -> None:
+def _refuse_ignored(opened: OpenedModel, **given: Any) -> None:
     """Refuse settings of a new model that an earlier one does not have; its own, and the defaults, are no contradiction."""
     defaults = {"vocabulary": _VOCABULARY, "encoder": _ENCODER}
     for name, value in given.items():
-        if value != defaults[name] and plain(value) != folder.about.get("settings", {}).get(name):
+        if value != defaults[name] and plain(value) != opened.settings.get(name):
             raise ValueError(
-                f"{name} is for a new model, and start={folder.path} brings its own. Received: {name}={plain(value)}. "
+                f"{name} is for a new model, and start={opened.source} brings its own. Received: {name}={plain(value)}. "
                 "Leave out one of them."
             )
 
 
-def _earlier_model(folder: TaskFolder, length: int, precision: str) -> MaskedLanguageModel:
-    start = folder.path
-    model = folder.load()
+def _earlier_model(opened: OpenedModel, length: int, precision: str) -> MaskedLanguageModel:
+    model = opened.load()
     longest = model.encoder.config.max_positions
     if length > longest:
         raise DataError(
-            f"sequence_length must be at most {longest}, the positions of {start}. Received: sequence_length={length}"
+            f"sequence_length must be at most {longest}, the positions of {opened.source}. Received: sequence_length={length}"
         )
     if precision != model.dtype_policy.name:
-        same = MaskedLanguageModel(model.encoder.copy(dtype=precision), model.preprocessor)
+        encoder = model.encoder.copy(dtype=precision)
+        same = MaskedLanguageModel(encoder, model.preprocessor, next_sentence=model.next_sentence)
         same.set_weights(model.get_weights())
         return same
     return model
@@ -110,7 +111,7 @@ def pretrain(
     output: pathlib.Path,
     *,
     text: str | None = None,
-    start: pathlib.Path | None = None,
+    start: str | None = None,
     vocabulary: VocabularyConfig = _VOCABULARY,
     encoder: ArchitectureConfig = _ENCODER,
     sequence_length: int = 128,
@@ -133,12 +134,13 @@ def pretrain(
         corpus: text files, plain or gzipped, with a blank line between documents; with `text` tables.
         output: new folder for the model, its settings and its log.
         text: the column of texts, where the corpus is one or more tables.
-        start: folder of an earlier pretraining to go on from, instead of a new vocabulary and encoder.
+        start: a pretraining to go on from, instead of a new vocabulary and encoder: a folder of ours, or a masked language
+            model of other libraries.
         vocabulary: how the vocabulary is learned.
         encoder: size and shape of the new encoder.
         sequence_length: S, tokens in a row; longer documents are cut into pieces, short ones share a row.
         masking: how tokens are masked.
-        optimizer: learning rate, warm-up, decay.
+        optimizer: learning rate (by default 1e-3; 5e-5 to go on from a model of other people's), warm-up, decay.
         epochs: how often the corpus is read; 0 = save the vocabulary and an untrained encoder.
         batch_size: rows in a batch.
         held_out: share of the documents that is not learned from and shows the progress; 0 = none.
@@ -166,11 +168,11 @@ def pretrain(
     check_share("held_out", held_out)
     with run_of("pretrain", output, overwrite, settings) as run:
         keras.utils.set_random_seed(seed)
-        model = None
+        model, from_ours = None, True
         if start is not None:
-            folder = read_task_folder(start, "MaskedLanguageModel")
-            _refuse_ignored(folder, vocabulary=vocabulary, encoder=encoder)
-            model = _earlier_model(folder, sequence_length, precision)
+            opened = open_model(start, MaskedLanguageModel)
+            _refuse_ignored(opened, vocabulary=vocabulary, encoder=encoder)
+            model, from_ours = _earlier_model(opened, sequence_length, precision), opened.is_ours
         files = [corpus] if isinstance(corpus, (str, pathlib.Path)) else corpus
         documents = _documents(files, text, encoding, drop_unusable=drop_unusable, separator=separator, sheet=sheet)
         learned, kept = _split(documents, held_out, seed)
@@ -190,6 +192,7 @@ def pretrain(
             f"{steps:,} steps",
             flush=True,
         )
+        optimizer = with_rate(optimizer, _RATE if from_ours else None, model.encoder)
         model.compile(build_adamw(optimizer, steps))
         history = run.fit(model, batches, epochs=epochs, validation_data=kept or None, callbacks=[], **how) if epochs else {}
         run.figures |= {
@@ -197,6 +200,7 @@ def pretrain(
             "held_out_documents": len(kept),
             "weights": model.encoder.count_params(),
             "tokens": len(model.preprocessor.tokenizer.vocabulary),
+            "learning_rate": optimizer.learning_rate,
             "steps": int(model.optimizer.iterations.numpy()),
             "history": history,
         }

@@ -10,18 +10,20 @@ import numpy as np
 
 from keras_bert_lab.config import OptimizerConfig, check_integer, check_share
 from keras_bert_lab.data import check_known_labels, check_labels, read_table
+from keras_bert_lab.encoder import set_trainable
 from keras_bert_lab.evaluation import classification_report, plot_learning_curves, tfidf_baseline
-from keras_bert_lab.formats import read_task_folder
+from keras_bert_lab.formats import TaskFolder, open_source
 from keras_bert_lab.lazy import LazyModule
+from keras_bert_lab.recipes.models import with_rate
 from keras_bert_lab.recipes.runs import LARGEST_SEED, plain, run_of
 from keras_bert_lab.recipes.tables import announce_dropped, texts_of
 from keras_bert_lab.tasks import TextClassifier
-from keras_bert_lab.text import Preprocessor
 from keras_bert_lab.training import build_adamw
 
 __all__ = ["train"]
 
-_OPTIMIZER = OptimizerConfig(learning_rate=5e-4)
+_OPTIMIZER = OptimizerConfig(learning_rate=None)
+_RATE = 5e-4
 
 model_selection = LazyModule("sklearn.model_selection", install="scikit-learn")
 
@@ -54,7 +56,7 @@ def _best_epoch(kind: str) -> keras.callbacks.Callback:
 def train(
     table: pathlib.Path,
     output: pathlib.Path,
-    encoder: pathlib.Path,
+    encoder: str,
     *,
     text: str = "text",
     label: str = "label",
@@ -65,7 +67,7 @@ def train(
     max_length: int | None = None,
     pooling: Literal["cls", "mean", "max"] = "mean",
     dropout: float = 0.1,
-    freeze_encoder: bool = False,
+    trainable: str = "all",
     optimizer: OptimizerConfig = _OPTIMIZER,
     epochs: int = 3,
     batch_size: int = 32,
@@ -84,7 +86,9 @@ def train(
     Args:
         table: CSV, TSV, XLSX, JSONL or Parquet, also gzipped; one row for each text.
         output: new folder for the model, its settings and its log.
-        encoder: folder of a pretraining (or of another classifier), whose encoder and tokenizer are used.
+        encoder: what is fine-tuned, with its tokenizer: a folder of `pretrain` or `train`; or of Hugging Face, of the
+            original BERT code, of KerasHub, or a TF-Hub encoder; or hf://organisation/name, preset:name, a tfhub.dev or
+            Kaggle address.
         text: the column of texts.
         label: the column of labels.
         text_pair: the column of second texts, for pairs.
@@ -95,8 +99,10 @@ def train(
         max_length: tokens of a text that are read, the rest is cut off; by default as in pretraining.
         pooling: how the states of all tokens become one: of the first token, mean, or maximum.
         dropout: share of states, attention weights and pooled states set to 0 in training.
-        freeze_encoder: train the head alone.
-        optimizer: learning rate, warm-up, decay.
+        trainable: which of the encoder's weights are trained: all, none, the last blocks ("last 2"), or those whose names fit a
+            pattern.
+        optimizer: learning rate (by default 5e-4 for an encoder of ours, 5e-5 for other people's, 2e-5 for large ones),
+            warm-up, decay.
         epochs: how often the table is read.
         batch_size: texts in a batch.
         precision: float32, or mixed_bfloat16: faster on processors and GPUs that have it.
@@ -130,7 +136,7 @@ def train(
         columns: dict[str, Any] = {"text": text, "label": label, "text_pair": text_pair, "encoding": encoding}
         columns |= {"separator": separator, "sheet": sheet, "drop_unusable": drop_unusable}
         columns |= {"label_type": "number" if kind == "regression" else "name"}
-        source = read_task_folder(encoder)
+        source = open_source(encoder)
         data = read_table(table, **columns)
         announce_dropped(data)
         if kind != "regression":
@@ -142,13 +148,25 @@ def train(
             announce_dropped(kept)
             if kind != "regression":
                 check_known_labels(kept["label"], sorted(set(data["label"])))
-        model = _classifier(source.load(), data, max_length, kind, pooling, dropout, precision, text_pair is not None)
-        model.encoder.trainable = not freeze_encoder
+        model = TextClassifier.from_opened(
+            source,
+            None if kind == "regression" else sorted(set(data["label"])),
+            kind,
+            pooling=pooling,
+            dropout=dropout,
+            encoder_dropout=dropout,
+            max_length=max_length,
+            dtype=precision,
+            pairs=text_pair is not None,
+        )
+        counts = set_trainable(model.encoder, trainable)
         print(
             f"{len(learned):,} texts to learn from, {0 if kept is None else len(kept):,} to validate on; "
             + (f"labels {model.labels}" if model.labels else "numbers"),
             flush=True,
         )
+        print(counts, flush=True)
+        optimizer = with_rate(optimizer, _RATE if isinstance(source, TaskFolder) else None, model.encoder)
         model.compile(build_adamw(optimizer, epochs * -(-len(learned) // batch_size)))
         history = run.fit(
             model,
@@ -160,7 +178,13 @@ def train(
             seed=seed,
             callbacks=[] if kept is None else [_best_epoch(model.kind)],
         )
-        run.figures |= {"kind": model.kind, "labels": model.labels, "texts": len(learned), "history": history}
+        run.figures |= {
+            "learning_rate": optimizer.learning_rate,
+            "kind": model.kind,
+            "labels": model.labels,
+            "texts": len(learned),
+            "history": history,
+        }
         if kept is not None and not run.stop.received:
             with run.measuring():
                 run.figures |= _validated(model, learned, kept, baseline)
@@ -172,22 +196,6 @@ def train(
     state = "Interrupted: what was learned so far is saved" if run.figures["interrupted_by"] else "Saved"
     print(f"{state} in {run.output} after {run.figures['seconds']:.0f} s.")
     return run.figures
-
-
-def _classifier(
-    source: Any, data: Any, max_length: int | None, kind: str, pooling: str, dropout: float, precision: str, pairs: bool
-) -> TextClassifier:
-    given = source.preprocessor
-    preprocessor = Preprocessor(given.tokenizer, truncate=given.truncate, max_length=max_length or given.row_length)
-    return TextClassifier(
-        source.encoder.copy(dropout=dropout, dtype=precision),
-        preprocessor,
-        labels=None if kind == "regression" else sorted(set(data["label"])),
-        kind=kind,
-        pooling=pooling,
-        dropout=dropout,
-        pairs=pairs,
-    )
 
 
 def _validated(model: TextClassifier, learned: Any, kept: Any, baseline: bool) -> dict[str, Any]:

@@ -13,10 +13,10 @@ from keras_bert_lab.data import check_known_labels, check_writable, read_columns
 from keras_bert_lab.errors import DataError
 from keras_bert_lab.evaluation import classification_report
 from keras_bert_lab.export import export_saved_model
-from keras_bert_lab.formats import read_task_folder
-from keras_bert_lab.formats.task_folder import TaskFolder
 from keras_bert_lab.lazy import LazyModule
+from keras_bert_lab.recipes.models import OpenedModel, open_model
 from keras_bert_lab.recipes.tables import announce_dropped, texts_of
+from keras_bert_lab.tasks import MaskedLanguageModel, TextClassifier
 
 __all__ = ["evaluate", "export", "fill_mask", "predict"]
 
@@ -25,13 +25,13 @@ pd = LazyModule("pandas")
 _LABEL, _SCORE, _PROBABILITY = "predicted_label", "predicted_score", "probability_"
 
 
-def _columns(folder: TaskFolder, **given: str | None) -> dict[str, Any]:
+def _columns(opened: OpenedModel, **given: str | None) -> dict[str, Any]:
     """Names of columns: as given, else as in training."""
-    trained = folder.about.get("settings", {})
+    trained = opened.settings
     return {name: column or trained.get(name) or (name if name != "text_pair" else None) for name, column in given.items()}
 
 
-def _check_pairs(model: pathlib.Path, pairs: bool | None, data: Any) -> None:
+def _check_pairs(model: str, pairs: bool | None, data: Any) -> None:
     """Say that a column of second texts is missing, or too many."""
     given = "text_pair" in data
     if pairs is not None and pairs != given:
@@ -42,7 +42,7 @@ def _check_pairs(model: pathlib.Path, pairs: bool | None, data: Any) -> None:
 
 
 def evaluate(
-    model: pathlib.Path,
+    model: str,
     table: pathlib.Path,
     *,
     text: str | None = None,
@@ -57,7 +57,7 @@ def evaluate(
     """Measure a trained classifier on a table of texts and labels that it has not seen.
 
     Args:
-        model: folder that `train` wrote.
+        model: folder that `train` wrote, or a classifier of Hugging Face (a folder or hf://organisation/name).
         table: CSV, TSV, XLSX, JSONL or Parquet, also gzipped.
         text: the column of texts; by default named as in training, as are the next two.
         label: the column of labels.
@@ -76,14 +76,14 @@ def evaluate(
         FormatError: no whole classifier in the folder.
     """
     check_integer("batch_size", batch_size, 1)
-    folder = read_task_folder(model, "TextClassifier")
-    classifier = folder.load()
+    opened = open_model(model, TextClassifier)
+    classifier = opened.load()
     is_number = classifier.kind == "regression"
     if classifier.kind == "multi_label":
         raise ValueError(f"evaluate takes models with one label for each text. Received: {model}, kind='multi_label'")
     data = read_table(
         table,
-        **_columns(folder, text=text, label=label, text_pair=text_pair),
+        **_columns(opened, text=text, label=label, text_pair=text_pair),
         encoding=encoding,
         separator=separator,
         sheet=sheet,
@@ -91,7 +91,7 @@ def evaluate(
         label_type="number" if is_number else "name",
     )
     announce_dropped(data)
-    _check_pairs(folder.path, classifier.pairs, data)
+    _check_pairs(model, classifier.pairs, data)
     if not is_number:
         check_known_labels(data["label"], classifier.labels)
     answers = classifier.predict_text(texts_of(data), batch_size=batch_size).label
@@ -105,7 +105,7 @@ def evaluate(
 
 
 def predict(
-    model: pathlib.Path,
+    model: str,
     texts: Sequence[str] = (),
     *,
     table: pathlib.Path | None = None,
@@ -123,7 +123,7 @@ def predict(
     """Predict labels of texts, or of all rows of a table.
 
     Args:
-        model: folder that `train` wrote.
+        model: folder that `train` wrote, or a classifier of Hugging Face (a folder or hf://organisation/name).
         texts: the texts; two for one pair, if the model takes pairs.
         table: CSV, TSV, XLSX, JSONL or Parquet, also gzipped, instead of texts.
         text: the column of texts; by default named as in training.
@@ -149,18 +149,18 @@ def predict(
         raise ValueError(f"predict takes texts or a table, one of them. Received: {len(texts)} texts, table={table}")
     if (table is None) != (output is None):
         raise ValueError(f"output belongs to a table. Received: table={table}, output={output}. Give both or none.")
-    folder = read_task_folder(model, "TextClassifier")
+    opened = open_model(model, TextClassifier)
     if table is None:
-        return _predict_texts(folder.load(), [texts] if isinstance(texts, str) else list(texts), batch_size)
+        return _predict_texts(opened.load(), [texts] if isinstance(texts, str) else list(texts), batch_size)
     assert output is not None
     check_writable(output, overwrite)
     how: dict[str, Any] = {"encoding": encoding, "separator": separator, "sheet": sheet}
     rows = read_columns(table, **how)
-    columns = _columns(folder, text=text, text_pair=text_pair)
+    columns = _columns(opened, text=text, text_pair=text_pair)
     data = read_table(table, **columns, label=None, drop_unusable=drop_unusable, **how)
     announce_dropped(data)
-    classifier = folder.load()
-    _check_pairs(folder.path, classifier.pairs, data)
+    classifier = opened.load()
+    _check_pairs(model, classifier.pairs, data)
     names = classifier.labels if probabilities else []
     added = [_LABEL, _SCORE, *(f"{_PROBABILITY}{name}" for name in names)]
     taken = [name for name in added if name in set(rows.columns)]
@@ -199,11 +199,11 @@ def _predict_texts(classifier: Any, texts: list[str], batch_size: int) -> dict[s
     return {"predictions": predictions}
 
 
-def fill_mask(model: pathlib.Path, texts: Sequence[str], *, top_k: int = 5) -> dict[str, Any]:
+def fill_mask(model: str, texts: Sequence[str], *, top_k: int = 5) -> dict[str, Any]:
     """Fill the gaps of texts with the most probable words.
 
     Args:
-        model: folder that `pretrain` wrote.
+        model: folder that `pretrain` wrote, or a masked language model of Hugging Face, TF-Hub or the original code.
         texts: texts with at least one [MASK] each.
         top_k: candidates for each gap.
 
@@ -217,7 +217,7 @@ def fill_mask(model: pathlib.Path, texts: Sequence[str], *, top_k: int = 5) -> d
     texts = [texts] if isinstance(texts, str) else list(texts)
     if not texts:
         raise ValueError("fill_mask needs at least one text with a [MASK]. Received: none")
-    found = read_task_folder(model, "MaskedLanguageModel").load().fill_mask(texts, top_k=top_k)
+    found = open_model(model, MaskedLanguageModel).load().fill_mask(texts, top_k=top_k)
     for row, of_text in found.groupby("row"):
         print(texts[row])
         for mask, of_gap in of_text.groupby("mask"):
@@ -226,11 +226,11 @@ def fill_mask(model: pathlib.Path, texts: Sequence[str], *, top_k: int = 5) -> d
     return {"candidates": found.to_dict("records")}
 
 
-def export(model: pathlib.Path, output: pathlib.Path) -> dict[str, Any]:
+def export(model: str, output: pathlib.Path) -> dict[str, Any]:
     """Write a trained model as SavedModels that take raw text, or token ids, and compare them with the original.
 
     Args:
-        model: folder that `train` or `pretrain` wrote.
+        model: folder that `train` or `pretrain` wrote, or a model with a head of other libraries.
         output: folder of the exported model, e.g. saved_models/my-model; a new version is made in it, earlier ones stay.
 
     Returns:
@@ -240,7 +240,7 @@ def export(model: pathlib.Path, output: pathlib.Path) -> dict[str, Any]:
         ExportError: the exported model gives other answers than the original.
         FormatError: no whole model in the folder.
     """
-    version = export_saved_model(read_task_folder(model).load(), output)
+    version = export_saved_model(open_model(model).load(), output)
     tokens = version.parent.with_name(f"{version.parent.name}-tokens") / version.name
     print(f"{version}  takes texts\n{tokens}  takes token ids")
     return {"text": str(version), "tokens": str(tokens)}

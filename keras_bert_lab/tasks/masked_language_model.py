@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import pathlib
+from collections.abc import Collection
 from typing import Any
 
 import keras
@@ -9,12 +12,14 @@ import numpy as np
 from keras import ops
 
 from keras_bert_lab import contract
-from keras_bert_lab.batches import MaskedBatches, as_dataset, tokenize_rows
+from keras_bert_lab.batches import MemoryCorpus, PretrainingBatches, as_dataset, tokenize_rows
 from keras_bert_lab.config import MaskingConfig
 from keras_bert_lab.encoder import Encoder
-from keras_bert_lab.errors import DataError
-from keras_bert_lab.heads import MaskedLMHead
+from keras_bert_lab.formats import Checkpoint, open_source
+from keras_bert_lab.formats.head_weights import head_slots
+from keras_bert_lab.heads import MaskedLMHead, NextSentenceHead
 from keras_bert_lab.lazy import LazyModule
+from keras_bert_lab.tasks.fill_mask import candidates
 from keras_bert_lab.tasks.parts import Task, check_fit, refuse_settings
 from keras_bert_lab.tasks.text_inputs import is_texts, some_texts
 from keras_bert_lab.text import Preprocessor
@@ -22,8 +27,9 @@ from keras_bert_lab.training import AdamW, Progress
 
 __all__ = ["MaskedLanguageModel"]
 
-pd = LazyModule("pandas")
 tf = LazyModule("tensorflow")
+
+logger = logging.getLogger("keras_bert_lab")
 
 _DEFAULT_LENGTH = 128
 
@@ -39,6 +45,8 @@ class MaskedLanguageModel(Task, keras.Model):
     Args:
         encoder: an Encoder.
         preprocessor: makes token ids for this encoder.
+        next_sentence: whether it also has a NextSentenceHead, as models of the original pretraining do; `fit` does not train
+            it.
 
     Call arguments:
         inputs: the contract dict with `masked_lm_positions`, int32 (B, P).
@@ -56,18 +64,63 @@ class MaskedLanguageModel(Task, keras.Model):
     uses_pooler = False
 
     def __init__(
-        self, encoder: Encoder, preprocessor: Preprocessor, name: str | None = "masked_language_model", **kwargs: Any
+        self,
+        encoder: Encoder,
+        preprocessor: Preprocessor,
+        next_sentence: bool = False,
+        name: str | None = "masked_language_model",
+        **kwargs: Any,
     ) -> None:
         kwargs.setdefault("dtype", getattr(encoder, "dtype_policy", None))
         super().__init__(name=name, **kwargs)
         check_fit(encoder, preprocessor)
         self.encoder = encoder
         self.preprocessor = preprocessor
+        self.next_sentence = next_sentence
         self.head = MaskedLMHead(encoder, name="head")
+        self.next_sentence_head = (
+            NextSentenceHead(encoder.config.initializer_range, dtype=self.dtype_policy, name="next_sentence_head")
+            if next_sentence
+            else None
+        )
         self.build()
 
     def build(self, input_shape: Any = None) -> None:
-        """Nothing to do: the parts are built when they are made."""
+        if self.next_sentence_head is not None:
+            self.next_sentence_head.build((None, self.encoder.config.hidden_size))
+
+    @classmethod
+    def from_pretrained(cls, source: str | pathlib.Path, ignore: Collection[str] = (), **kwargs: Any) -> MaskedLanguageModel:
+        """A masked language model with a pretrained encoder, and with the source's head where it has one.
+
+        Args:
+            source: see `load_encoder`.
+            ignore: settings of a config file that are known to be harmless.
+            **kwargs: of the model, e.g. `name`.
+
+        Raises:
+            FormatError: nothing there, nothing known; a file that is damaged, not complete, or does not fit.
+        """
+        opened = open_source(source, ignore)
+        if isinstance(opened, Checkpoint):
+            return cls.from_checkpoint(opened, **kwargs)
+        task = opened.load()
+        return task if isinstance(task, cls) else cls(task.encoder, task.preprocessor, **kwargs)
+
+    @classmethod
+    def from_checkpoint(cls, opened: Checkpoint, **kwargs: Any) -> MaskedLanguageModel:
+        """The same from a checkpoint that was looked at already."""
+        heads = [opened.head(task) for task in ("masked_lm", "next_sentence")]
+        model = cls(opened.encoder(), opened.preprocessor(None), next_sentence=heads[1] is not None, **kwargs)
+        for head, layer in zip(heads, (model.head, model.next_sentence_head), strict=True):
+            if head is not None:
+                opened.fill_head(head.table, head_slots(layer))
+        if heads[0] is None:
+            logger.warning("%s has no masked LM head: the model gets a new one, which is not trained yet.", opened.path)
+        return model
+
+    def _idle_layers(self) -> list[keras.layers.Layer]:
+        return super()._idle_layers() + ([] if self.next_sentence_head is None else [self.next_sentence_head])
 
     def call(self, inputs: dict[str, Any], training: bool | None = None) -> Any:
         if contract.MASKED_POSITIONS not in inputs:
@@ -123,7 +176,7 @@ class MaskedLanguageModel(Task, keras.Model):
         sequence_length: int | None = None,
         masking: MaskingConfig | None = None,
         seed: int = 0,
-    ) -> MaskedBatches:
+    ) -> PretrainingBatches:
         """Texts, tokenised once, as numbered batches of packed and masked rows.
 
         Args:
@@ -148,7 +201,8 @@ class MaskedLanguageModel(Task, keras.Model):
         (column,) = columns
         tokenize = self.preprocessor.tokenizer.tokenize
         rows = tokenize_rows(lambda part: (tokenize(part),) * 2, int(column.shape[0]), lambda rows: column[rows])
-        return MaskedBatches(rows, self.preprocessor.tokenizer.vocabulary, length, batch_size, masking, seed)
+        corpus = MemoryCorpus(rows, self.preprocessor.tokenizer.vocabulary)
+        return PretrainingBatches(corpus, length, batch_size, masking, seed=seed, fill_last_batch=False)
 
     def fit(
         self,
@@ -180,11 +234,11 @@ class MaskedLanguageModel(Task, keras.Model):
         if is_texts(validation_data):
             held_out = self.batches(validation_data, batch_size or 32, **settings)
             validation_data = as_dataset(held_out, epochs=1)
-        if is_texts(x) or isinstance(x, MaskedBatches):
+        if is_texts(x) or isinstance(x, PretrainingBatches):
             refuse_settings(kwargs)
             if y is not None:
                 raise ValueError(f"A MaskedLanguageModel makes its own targets. Received: y={y!r:.60}. Leave it out.")
-            train = x if isinstance(x, MaskedBatches) else self.batches(x, batch_size or 32, **settings)
+            train = x if isinstance(x, PretrainingBatches) else self.batches(x, batch_size or 32, **settings)
             if verbose:
                 callbacks.append(Progress(train, "pretraining"))
             x = as_dataset(train, first_step=kwargs.get("initial_epoch", 0) * train.steps_per_epoch)
@@ -234,47 +288,31 @@ class MaskedLanguageModel(Task, keras.Model):
         Raises:
             DataError: a text without a gap, or with one beyond the longest row.
         """
-        vocabulary = self.preprocessor.tokenizer.vocabulary
-        mask_token = vocabulary.special_tokens["mask"]
-        if not isinstance(top_k, int) or not 1 <= top_k <= len(vocabulary):
-            raise ValueError(f"top_k must be an integer between 1 and {len(vocabulary)}. Received: top_k={top_k!r}")
-        (column,) = some_texts(texts)
-        originals = [text.decode() for text in column.numpy()]
-        inputs = self.preprocessor(column, special_tokens=True)
-        found = ops.convert_to_numpy(inputs[contract.WORD_IDS]) == vocabulary.mask_id
-        for row, text in enumerate(originals):
-            if mask_token not in text:
-                raise DataError(f"Every text must hold a {mask_token}. Received none in row {row}: {text!r:.80}")
-            if found[row].sum() < text.count(mask_token):
-                raise DataError(
-                    f"Every {mask_token} must stand within the first {self.preprocessor.row_length} tokens. "
-                    f"Received a text that is cut before one in row {row}: {text!r:.80}"
-                )
-        count = found.sum(axis=1)
-        positions = np.zeros((len(found), int(count.max())), np.int32)
-        real = np.arange(positions.shape[1]) < count[:, None]
-        positions[real] = np.nonzero(found)[1]
-        logits = self({**inputs, contract.MASKED_POSITIONS: positions})
-        # An encoder may have more ids than the vocabulary has tokens.
-        probabilities, best = ops.top_k(ops.softmax(logits, axis=-1)[:, :, : len(vocabulary)], k=top_k)
-        probabilities, best = ops.convert_to_numpy(probabilities), ops.convert_to_numpy(best)
-        candidates = []
-        for row, gap in zip(*np.nonzero(real), strict=True):
-            pieces = originals[row].split(mask_token)
-            for rank in range(top_k):
-                token = vocabulary.tokens[best[row, gap, rank]]
-                filled = pieces[:]
-                filled[gap : gap + 2] = [pieces[gap] + token.removeprefix("##") + pieces[gap + 1]]
-                candidates.append(
-                    {
-                        "row": int(row),
-                        "mask": int(gap),
-                        "token": token,
-                        "score": float(probabilities[row, gap, rank]),
-                        "text": mask_token.join(filled),
-                    }
-                )
-        return pd.DataFrame(candidates)
+        return candidates(self, texts, top_k)
+
+    def predict_next_sentence(self, pairs: Any) -> np.ndarray:
+        """How probable it is that the second text of each pair follows the first.
+
+        Args:
+            pairs: as `Preprocessor` takes them: two columns, or a list of (first, second).
+
+        Returns:
+            float32 (B,). A model trained on the order of sentences (ALBERT) tells how probable it is that they are not swapped.
+
+        Raises:
+            ValueError: a model without a NextSentenceHead, or single texts.
+        """
+        if self.next_sentence_head is None:
+            raise ValueError("predict_next_sentence needs a model with next_sentence=True. Received: next_sentence=False")
+        columns = some_texts(pairs)
+        if len(columns) != 2:
+            raise ValueError("predict_next_sentence takes pairs of texts. Received: single texts")
+        hidden = self.encoder(self.preprocessor(columns))
+        logits = self.next_sentence_head(hidden[contract.POOLED_OUTPUT])
+        return ops.convert_to_numpy(ops.softmax(logits, axis=-1))[:, 0]
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"next_sentence": self.next_sentence}
 
 
 def _total(count: Any) -> Any:

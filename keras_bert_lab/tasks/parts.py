@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 
 from keras_bert_lab.encoder import Encoder
+from keras_bert_lab.encoder.resizing import copy_and_grow
 from keras_bert_lab.text import Preprocessor
 
 __all__ = ["Task", "check_fit", "refuse_settings"]
@@ -55,17 +57,20 @@ class Task:
     """Mixed into a `keras.Model` that has an `encoder` and a `preprocessor`.
 
     Attributes:
-        uses_pooler: whether `pooled_output` is used. If not, the encoder's pooler is not trained: it would get no gradient,
-            only a warning.
+        uses_pooler: whether `pooled_output` is used. If not, the encoder's pooler is not trained.
     """
 
     encoder: Encoder
     preprocessor: Preprocessor
     uses_pooler: bool
 
+    def _idle_layers(self) -> list[keras.layers.Layer]:
+        """Layers that the loss does not reach: they would get no gradient, only a warning."""
+        return [] if self.uses_pooler or self.encoder.pooler is None else [self.encoder.pooler]
+
     def _chosen(self, variables: list[Any], is_trained: bool) -> list[Any]:
         trained: list[Any] = super().trainable_variables  # type: ignore[misc]
-        left_out = [] if self.uses_pooler or self.encoder.pooler is None else self.encoder.pooler.variables
+        left_out = [variable for layer in self._idle_layers() for variable in layer.variables]
         found = {id(variable) for variable in trained} - {id(variable) for variable in left_out}
         return [variable for variable in variables if (id(variable) in found) is is_trained]
 
@@ -84,6 +89,28 @@ class Task:
     @property
     def non_trainable_weights(self) -> list[Any]:
         return self._chosen(self.weights, is_trained=False)  # type: ignore[attr-defined]
+
+    def with_added_tokens(self, tokens: Sequence[str], seed: int = 0) -> Any:
+        """A new task of the same kind that knows more tokens; all else is as before. It is not compiled.
+
+        The tokenizer keeps the new tokens whole, the encoder and a masked LM head get rows for them.
+
+        Args:
+            tokens: the new tokens, such as words of a trade that would fall to pieces.
+            seed: of the new rows, see `Encoder.resize_token_embeddings`.
+
+        Raises:
+            ValueError: tokens that were added before.
+        """
+        tokenizer = self.preprocessor.tokenizer.with_added_tokens(tokens)
+        settings = self.preprocessor.get_config() | {"tokenizer": keras.saving.serialize_keras_object(tokenizer)}
+        size = max(self.encoder.config.vocab_size, len(tokenizer.vocabulary))
+        config = self.get_config()
+        config["encoder"] = keras.saving.serialize_keras_object(self.encoder.resize_token_embeddings(size, seed))
+        config["preprocessor"] = keras.saving.serialize_keras_object(Preprocessor.from_config(settings))
+        larger = type(self).from_config(config)
+        copy_and_grow(self, larger, seed)
+        return larger
 
     def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
         # To build the metrics, Keras takes the mean of the first batch over the replicas: token ids become floats, and parts

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import pathlib
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import keras
@@ -11,12 +12,14 @@ import numpy as np
 from keras_bert_lab import contract
 from keras_bert_lab.batches import ExampleBatches, as_dataset
 from keras_bert_lab.encoder import Encoder
+from keras_bert_lab.formats import Checkpoint, TaskFolder, open_source
 from keras_bert_lab.heads import ClassificationHead
 from keras_bert_lab.heads.kinds import check_loss, kind_of
 from keras_bert_lab.lazy import LazyModule
 from keras_bert_lab.tasks.labels import encode_labels, label_names
 from keras_bert_lab.tasks.parts import Task, check_fit, refuse_settings
-from keras_bert_lab.tasks.text_inputs import is_dataset, is_texts, sample_weights, some_texts, tokenized
+from keras_bert_lab.tasks.pretrained import classifier_parts
+from keras_bert_lab.tasks.text_inputs import is_dataset, is_texts, sample_weights, some_texts, split_batches, tokenized
 from keras_bert_lab.text import Preprocessor
 from keras_bert_lab.training import AdamW, Progress
 
@@ -40,6 +43,7 @@ class TextClassifier(Task, keras.Model):
         pooling: "cls", "mean" or "max".
         dropout: share of the pooled vector set to 0 in training.
         pairs: whether it takes pairs of texts; None = found out by the first `fit`.
+        transform: of the head, see `ClassificationHead`.
 
     Call arguments:
         inputs: string tensor (B,), a list of two such tensors, or the contract dict.
@@ -63,6 +67,7 @@ class TextClassifier(Task, keras.Model):
         pooling: str = "cls",
         dropout: float = 0.1,
         pairs: bool | None = None,
+        transform: str | None = None,
         name: str | None = "text_classifier",
         **kwargs: Any,
     ) -> None:
@@ -80,6 +85,7 @@ class TextClassifier(Task, keras.Model):
         self.uses_pooler = pooling == "cls"
         self.dropout = dropout
         self.pairs = pairs
+        self.transform = transform
         self.encoder = encoder
         self.preprocessor = preprocessor
         self.head = ClassificationHead(
@@ -88,10 +94,56 @@ class TextClassifier(Task, keras.Model):
             pooling=pooling,
             dropout=dropout,
             initializer_range=encoder.config.initializer_range,
+            transform=transform,
             dtype=self.dtype_policy,
             name="head",
         )
         self.build()
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        source: str | pathlib.Path,
+        labels: Any = None,
+        kind: str = "auto",
+        pooling: str = "cls",
+        dropout: float = 0.1,
+        max_length: int | None = None,
+        ignore: Collection[str] = (),
+        **kwargs: Any,
+    ) -> TextClassifier:
+        """A classifier with a pretrained encoder and a new head; `load_task` brings a head that is trained already.
+
+        Args:
+            source: see `load_encoder`.
+            labels, kind, pooling, dropout: as in `TextClassifier`; with pooling "cls" the head is that of the encoder's family.
+            max_length: tokens of a text that are read, the rest is cut off; by default what the source says.
+            ignore: settings of a config file that are known to be harmless.
+            **kwargs: of the model, e.g. `dtype`, `name`.
+
+        Raises:
+            FormatError: nothing there, nothing known; a file that is damaged, not complete, or does not fit.
+        """
+        return cls.from_opened(
+            open_source(source, ignore), labels, kind, pooling=pooling, dropout=dropout, max_length=max_length, **kwargs
+        )
+
+    @classmethod
+    def from_opened(
+        cls,
+        opened: TaskFolder | Checkpoint,
+        labels: Any = None,
+        kind: str = "auto",
+        pooling: str = "cls",
+        dropout: float = 0.1,
+        encoder_dropout: float | None = None,
+        max_length: int | None = None,
+        dtype: Any = None,
+        **kwargs: Any,
+    ) -> TextClassifier:
+        """The same from a model that was looked at already; `encoder_dropout` is the encoder's own, None = as in the source."""
+        encoder, preprocessor, transform = classifier_parts(opened, pooling, encoder_dropout, max_length, dtype)
+        return cls(encoder, preprocessor, labels, kind, pooling=pooling, dropout=dropout, transform=transform, **kwargs)
 
     def build(self, input_shape: Any = None) -> None:
         if not self.built:
@@ -236,7 +288,7 @@ class TextClassifier(Task, keras.Model):
             held_out = self.batches(texts, targets, size, sample_weight=weights[0] if weights else None)
             validation_data = as_dataset(held_out, epochs=1)
         elif validation_split:
-            train, held_out = _split(train, validation_split, seed)
+            train, held_out = split_batches(train, validation_split, seed)
             validation_data = as_dataset(held_out, epochs=1)
         if verbose:
             callbacks.append(Progress(train))
@@ -303,6 +355,7 @@ class TextClassifier(Task, keras.Model):
             "pooling": self.pooling,
             "dropout": self.dropout,
             "pairs": self.pairs,
+            "transform": self.transform,
         }
 
 
@@ -317,14 +370,3 @@ def _in_order(labels: Any) -> list[str]:
     if values and all(isinstance(value, str) for value in values) and len(set(values)) == len(values):
         return values
     return label_names(labels)
-
-
-def _split(batches: ExampleBatches, share: float, seed: int) -> tuple[ExampleBatches, ExampleBatches]:
-    count = len(batches.rows)
-    held_out = round(count * share)
-    if not 0 < held_out < count:
-        raise ValueError(
-            f"validation_split must leave texts on both sides. Received: validation_split={share!r} of {count} texts"
-        )
-    order = np.random.default_rng(seed).permutation(count)
-    return batches.subset(np.sort(order[held_out:])), batches.subset(np.sort(order[:held_out]), shuffle=False)

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from keras_bert_lab.batches import TokenRows, tokenize_rows
+from keras_bert_lab.batches import ExampleBatches, TokenRows, tokenize_rows
 from keras_bert_lab.lazy import LazyModule
 from keras_bert_lab.text import Preprocessor
 from keras_bert_lab.text.preprocessor import text_columns
 
-__all__ = ["is_dataset", "is_texts", "sample_weights", "some_texts", "tokenized"]
+__all__ = ["is_dataset", "is_texts", "sample_weights", "some_texts", "split_batches", "tokenized"]
 
 tf = LazyModule("tensorflow")
 
@@ -88,3 +88,15 @@ def sample_weights(
         found = by_class[targets.reshape(-1).astype(int)]
         weights = found if weights is None else weights * found
     return weights
+
+
+def split_batches(batches: ExampleBatches, share: float, seed: int) -> tuple[ExampleBatches, ExampleBatches]:
+    """Batches to learn from, and batches of a share of the examples that is held out, drawn with the seed."""
+    count = len(batches.rows)
+    held_out = round(count * share)
+    if not 0 < held_out < count:
+        raise ValueError(
+            f"validation_split must leave texts on both sides. Received: validation_split={share!r} of {count} texts"
+        )
+    order = np.random.default_rng(seed).permutation(count)
+    return batches.subset(np.sort(order[held_out:])), batches.subset(np.sort(order[:held_out]), shuffle=False)

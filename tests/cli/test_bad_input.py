@@ -206,10 +206,10 @@ def _emptied(folder: Path, *names: str) -> None:
 FOLDERS: list[tuple[str, Callable[[Path], Any], list[str]]] = [
     ("missing", shutil.rmtree, ["There is no folder", "Did you mean", "my-bort"]),
     ("file", lambda folder: (shutil.rmtree(folder), folder.write_text("x")), ["the file"]),
-    ("saved_model", lambda folder: _emptied(folder, "saved_model.pb"), ["exported SavedModel"]),
-    ("versions", lambda folder: _emptied(folder, "1/saved_model.pb"), ["exported SavedModel"]),
-    ("hugging_face", lambda folder: _emptied(folder, "model.safetensors", "config.json"), ["Hugging Face"]),
-    ("original", lambda folder: _emptied(folder, "bert_config.json"), ["original BERT"]),
+    ("saved_model", lambda folder: _emptied(folder, "saved_model.pb"), ["saved_model.pb", "damaged"]),
+    ("versions", lambda folder: _emptied(folder, "1/saved_model.pb"), ["SavedModels", "load_exported"]),
+    ("hugging_face", lambda folder: _emptied(folder, "model.safetensors", "config.json"), ["config.json", "damaged"]),
+    ("original", lambda folder: _emptied(folder, "bert_config.json"), ["bert_config.json", "damaged"]),
     ("plain", lambda folder: _emptied(folder, "notes.txt"), ["keras_bert_lab.json", "notes.txt"]),
     ("empty", lambda folder: (shutil.rmtree(folder), folder.mkdir()), ["keras_bert_lab.json"]),
     ("no_manifest", lambda folder: (folder / "keras_bert_lab.json").unlink(), ["not complete", "keras_bert_lab.json"]),
@@ -217,7 +217,7 @@ FOLDERS: list[tuple[str, Callable[[Path], Any], list[str]]] = [
     ("cut", _cut, ["model.keras", "damaged"]),
     ("flipped", _flip, ["model.keras", "damaged"]),
     ("manifest_cut", _cut_manifest, ["keras_bert_lab.json", "damaged"]),
-    ("manifest_list", lambda folder: (folder / "keras_bert_lab.json").write_text("[]"), ["keras_bert_lab.json", "damaged"]),
+    ("manifest_list", lambda folder: (folder / "keras_bert_lab.json").write_text("[]"), ["keras_bert_lab.json", "list"]),
     (
         "manifest_binary",
         lambda folder: (folder / "keras_bert_lab.json").write_bytes(b"\xff"),

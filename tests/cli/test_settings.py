@@ -174,7 +174,7 @@ def test_show_config_of_a_command_alone_gives_its_defaults(capsys: pytest.Captur
     assert main(["show-config", "pretrain"]) == 0
     settings = yaml.safe_load(capsys.readouterr().out)
     assert settings["encoder"]["preset"] == "bert_mini"
-    assert settings["optimizer"]["learning_rate"] == 1e-3
+    assert settings["optimizer"]["learning_rate"] is None  # chosen by the recipe
     assert set(inspect.signature(COMMANDS["pretrain"].run).parameters) <= set(settings)
 
 
@@ -186,7 +186,7 @@ def test_show_config_of_a_run(judge: Path, capsys: pytest.CaptureFixture[str]) -
 @pytest.mark.parametrize(
     ("arguments", "code", "named"),
     [
-        (["runs/nowhere"], 1, "There is no folder runs/nowhere"),
+        (["runs/nowhere"], 1, "There is no folder 'runs/nowhere'"),
         (["pretrein"], 1, "Did you mean pretrain?"),
         (["pretrain", "--epoch", "3"], 2, "--epoch"),
         (["pretrain", "--epochs", "three"], 2, "three"),

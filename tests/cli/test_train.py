@@ -96,7 +96,7 @@ def test_numbers(here: Path, bert: Path, capsys: pytest.CaptureFixture[str]) -> 
 
 def test_a_frozen_encoder_stays_as_it_was(here: Path, bert: Path) -> None:
     arguments = ["train", table(here / "t.csv"), "--encoder", str(bert), *FIT, "--optimizer.learning_rate", "0.1"]
-    assert main([*arguments, "--output", "a", "--freeze_encoder"]) == 0
+    assert main([*arguments, "--output", "a", "--trainable", "none"]) == 0
     before = load_task(bert).encoder.get_weights()
     assert difference(load_task(here / "a").encoder.get_weights(), before) == 0
     # a classifier serves as encoder too, and is trained whole again

@@ -4,9 +4,12 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import keras
+import numpy as np
 import pytest
 
-from keras_bert_lab import MaskedLanguageModel, TextClassifier
+from keras_bert_lab import MaskedLanguageModel, Preprocessor, TextClassifier, WordTokenizer
+from tests.samples import numpy, randomise
 from tests.tasks.small_tasks import LABELS, TEXTS, classifier, encoder, language_model, preprocessor
 
 TASKS: list[Callable[..., Any]] = [MaskedLanguageModel, lambda *parts: TextClassifier(*parts, ["neg", "pos"])]
@@ -60,3 +63,35 @@ def test_settings_that_follow_from_the_texts_are_refused(setting: dict[str, Any]
         classifier().fit(TEXTS, LABELS, verbose=0, **setting)
     with pytest.raises(ValueError, match=message):
         language_model().fit(TEXTS, verbose=0, **setting)
+
+
+@pytest.mark.parametrize("make", [lambda: language_model(compiled=False), lambda: classifier(compiled=False)])
+def test_added_tokens_are_kept_whole_and_all_else_is_as_before(make: Callable[[], Any], tmp_path: Any) -> None:
+    model = randomise(make())
+    larger = model.with_added_tokens(["goodfilm", "covid19"], seed=5)
+    assert len(larger.preprocessor.tokenizer.vocabulary) == larger.encoder.config.vocab_size == 25
+    assert larger.preprocessor.tokenizer.tokenize(["a goodfilm"]).to_list() == [[11, 23]]
+    assert model.preprocessor.tokenizer.tokenize(["a goodfilm"]).to_list() == [[11, 1]]
+    old, new = numpy(model.encoder.embedding_table), numpy(larger.encoder.embedding_table)
+    assert np.array_equal(new[:23], old)
+    assert np.abs(new[23:]).max() > 0
+    inputs = model.preprocessor(TEXTS)
+    assert np.array_equal(numpy(model.encoder(inputs)["sequence_output"]), numpy(larger.encoder(inputs)["sequence_output"]))
+    if isinstance(model, MaskedLanguageModel):
+        before, after = numpy(model.head.bias), numpy(larger.head.bias)
+        assert np.array_equal(after[:23], before)
+        assert after[23:] == pytest.approx(before.mean(), rel=1e-5)
+    else:
+        assert np.array_equal(model.predict(TEXTS), larger.predict(TEXTS))
+    larger.save(tmp_path / "larger.keras")
+    again = keras.saving.load_model(tmp_path / "larger.keras")
+    assert again.preprocessor.tokenizer.tokenize(["a goodfilm"]).to_list() == [[11, 23]]
+    assert all(map(np.array_equal, again.get_weights(), larger.get_weights()))
+
+
+def test_whole_words_are_added_too() -> None:
+    words = WordTokenizer(vocabulary=["good", "film"])
+    model = TextClassifier(encoder(vocab_size=7), Preprocessor(words, max_length=19), ["neg", "pos"])
+    larger = model.with_added_tokens(["more-more"])
+    assert larger.encoder.config.vocab_size == 8
+    assert larger.preprocessor.tokenizer.tokenize(["good more-more"]).to_list() == [[5, 7]]

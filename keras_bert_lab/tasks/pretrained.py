@@ -1,0 +1,42 @@
+"""The parts of a task out of a model that was looked at already."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras_bert_lab.encoder import Encoder
+from keras_bert_lab.formats import Checkpoint, TaskFolder
+from keras_bert_lab.text import Preprocessor
+
+__all__ = ["classifier_parts"]
+
+
+def classifier_parts(
+    opened: TaskFolder | Checkpoint, pooling: str, dropout: float | None, max_length: int | None, dtype: Any
+) -> tuple[Encoder, Preprocessor, str | None]:
+    """What a new classifier takes from a pretrained model.
+
+    Args:
+        opened: the model.
+        pooling: of the classifier; "cls" wants the head of the encoder's family.
+        dropout: of the encoder; None = as it is there.
+        max_length: tokens of a text that are read; None = as it is there.
+        dtype: precision or dtype policy; None = float32.
+
+    Returns:
+        Encoder, preprocessor, and the head's transform, see `ClassificationHead`.
+    """
+    transform = None
+    if isinstance(opened, Checkpoint):
+        transform = opened.transform if pooling == "cls" else None
+        preprocessor = opened.preprocessor(None)
+        pooler = transform is None if pooling == "cls" else None
+        encoder = opened.encoder(pooler, dropout=dropout, dtype=dtype)
+    else:
+        task = opened.load()
+        preprocessor = task.preprocessor
+        encoder = task.encoder.copy(dropout=dropout, dtype=dtype)
+    if max_length is not None:
+        settings = preprocessor.get_config() | {"sequence_length": None, "max_length": max_length}
+        preprocessor = Preprocessor.from_config(settings)
+    return encoder, preprocessor, transform
