@@ -31,7 +31,7 @@ def texts_of(output: nbformat.NotebookNode) -> list[str]:
 
 
 def test_every_notebook_is_there_in_both_forms() -> None:
-    assert [path.stem for path in SOURCES] == ["01_from_scratch", "02_compose_layers"]
+    assert [path.stem for path in SOURCES] == ["01_from_scratch", "02_compose_layers", "03_plug_in_pretrained"]
     assert sorted(path.stem for path in FOLDER.glob("*.ipynb")) == [path.stem for path in SOURCES]
 
 
