@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal
 
 from keras_bert_lab.batches.corpus import open_corpus
@@ -26,11 +26,11 @@ _VOCABULARY = VocabularyConfig()
 _SHARD = re.compile(r"(\d+)/(\d+)")
 
 
-def learn_tokenizer(documents: DocumentStream, config: VocabularyConfig) -> Any:
-    """A tokenizer for these documents, which are read twice and never held together.
+def learn_tokenizer(documents: Iterable[str], config: VocabularyConfig) -> Any:
+    """A tokenizer for these documents, which are read one by one and never held together.
 
     Args:
-        documents: what the vocabulary is learned from.
+        documents: what the vocabulary is learned from; can be gone through more than once.
         config: how.
     """
     if config.file is not None:

@@ -21,10 +21,11 @@ from keras_bert_lab.data import read_corpus, read_table
 from keras_bert_lab.encoder import Encoder
 from keras_bert_lab.errors import DataError
 from keras_bert_lab.recipes.models import OpenedModel, open_model, with_rate
+from keras_bert_lab.recipes.prepare import learn_tokenizer
 from keras_bert_lab.recipes.runs import LARGEST_SEED, plain, run_of
 from keras_bert_lab.recipes.tables import announce_dropped
 from keras_bert_lab.tasks import MaskedLanguageModel
-from keras_bert_lab.text import Preprocessor, WordPieceTokenizer, WordTokenizer, read_vocabulary, train_wordpiece
+from keras_bert_lab.text import Preprocessor
 from keras_bert_lab.training import build_adamw
 
 __all__ = ["pretrain"]
@@ -61,20 +62,10 @@ def _split(documents: list[str], share: float, seed: int) -> tuple[list[str], li
     )
 
 
-def _tokenizer(documents: list[str], config: VocabularyConfig) -> Any:
-    if config.kind == "words":
-        tokenizer = WordTokenizer(standardize="lower_and_strip_punctuation" if config.lowercase else "strip_punctuation")
-        tokenizer.adapt(documents, vocab_size=config.size)
-        return tokenizer
-    if config.file is not None:
-        return WordPieceTokenizer(read_vocabulary(config.file), lowercase=config.lowercase)
-    return WordPieceTokenizer(train_wordpiece(documents, config.size, config.lowercase), lowercase=config.lowercase)
-
-
 def _new_model(
     documents: list[str], vocabulary: VocabularyConfig, encoder: ArchitectureConfig, length: int, precision: str
 ) -> MaskedLanguageModel:
-    tokenizer = _tokenizer(documents, vocabulary)
+    tokenizer = learn_tokenizer(documents, vocabulary)
     tokens = tokenizer.vocabulary
     config = encoder.encoder_config(vocab_size=len(tokens), max_positions=length, pad_id=tokens.pad_id)
     return MaskedLanguageModel(Encoder(config, dtype=precision), Preprocessor(tokenizer, max_length=length))
