@@ -9,6 +9,7 @@ from keras import ops
 
 from keras_bert_lab.encoder import kernels
 from keras_bert_lab.encoder.dropout import Dropout
+from keras_bert_lab.encoder.initial_weights import initial_weights
 
 __all__ = ["Embeddings"]
 
@@ -73,16 +74,13 @@ class Embeddings(keras.layers.Layer):
         self.projection = None
         if width != hidden_size:
             self.projection = keras.layers.Dense(
-                hidden_size, kernel_initializer=self._initializer(), dtype=self.dtype_policy, name="projection"
+                hidden_size, kernel_initializer=initial_weights(self.initializer_range), dtype=self.dtype_policy, name="projection"
             )
         self.dropout_layer = Dropout(dropout, dtype=self.dtype_policy, name="dropout")
 
-    def _initializer(self) -> keras.initializers.Initializer:
-        return keras.initializers.TruncatedNormal(stddev=self.initializer_range)
-
     def _table(self, rows: int, width: int, name: str) -> keras.layers.Embedding:
         return keras.layers.Embedding(
-            rows, width, embeddings_initializer=self._initializer(), dtype=self.dtype_policy, name=name
+            rows, width, embeddings_initializer=initial_weights(self.initializer_range), dtype=self.dtype_policy, name=name
         )
 
     def build(self, input_shape: Any = None) -> None:

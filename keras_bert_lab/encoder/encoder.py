@@ -16,6 +16,7 @@ from keras_bert_lab.encoder.frozen_weights import freeze_weights, frozen_weights
 from keras_bert_lab.encoder.resizing import copy_and_grow
 from keras_bert_lab.encoder.self_attention import SelfAttention
 from keras_bert_lab.encoder.sublayers import copies
+from keras_bert_lab.encoder.initial_weights import blank_weights, initial_weights
 
 __all__ = ["Encoder"]
 
@@ -125,7 +126,7 @@ class Encoder(keras.Model):
             keras.layers.Dense(
                 config.hidden_size,
                 activation="tanh",
-                kernel_initializer=keras.initializers.TruncatedNormal(stddev=config.initializer_range),
+                kernel_initializer=initial_weights(config.initializer_range),
                 dtype=policy,
                 name="pooler",
             )
@@ -252,7 +253,8 @@ class Encoder(keras.Model):
                     f"dtype must stay {self.dtype_policy.name!r}: this encoder holds layers that were given to it. "
                     f"Received: dtype={config['dtype'].name!r}. Make the encoder anew with layers of that dtype."
                 )
-        twin = Encoder.from_config(config)
+        with blank_weights():
+            twin = Encoder.from_config(config)
         twin.set_weights(self.get_weights())
         return twin
 
@@ -270,7 +272,8 @@ class Encoder(keras.Model):
         check_integer("vocab_size", vocab_size, self.config.vocab_size)
         config = self.get_config()
         config["config"] |= {"vocab_size": vocab_size}
-        larger = Encoder.from_config(config)
+        with blank_weights():
+            larger = Encoder.from_config(config)
         copy_and_grow(self, larger, seed)
         return larger
 

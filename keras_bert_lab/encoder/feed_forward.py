@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from keras_bert_lab.encoder import kernels
+from keras_bert_lab.encoder.initial_weights import initial_weights
 
 __all__ = ["FeedForward"]
 
@@ -49,7 +50,7 @@ class FeedForward(keras.layers.Layer):
         self.intermediate = keras.layers.Dense(
             intermediate_size,
             activation=kernels.ACTIVATIONS[activation],
-            kernel_initializer=keras.initializers.TruncatedNormal(stddev=initializer_range),
+            kernel_initializer=initial_weights(initializer_range),
             dtype=self.dtype_policy,
             name="intermediate",
         )
@@ -62,7 +63,7 @@ class FeedForward(keras.layers.Layer):
         self.intermediate.build((None, hidden_size))
         self.output_dense = keras.layers.Dense(
             hidden_size,
-            kernel_initializer=keras.initializers.TruncatedNormal(stddev=self.initializer_range),
+            kernel_initializer=initial_weights(self.initializer_range),
             dtype=self.dtype_policy,
             name="output_dense",
         )

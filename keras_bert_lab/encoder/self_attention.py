@@ -8,6 +8,7 @@ import keras
 
 from keras_bert_lab.encoder import kernels
 from keras_bert_lab.encoder.dropout import Dropout
+from keras_bert_lab.encoder.initial_weights import initial_weights
 
 __all__ = ["SelfAttention"]
 
@@ -57,7 +58,7 @@ class SelfAttention(keras.layers.Layer):
         self.dropout = dropout
         self.initializer_range = initializer_range
 
-        initializer = keras.initializers.TruncatedNormal(stddev=initializer_range)
+        initializer = initial_weights(initializer_range)
         self.qkv = keras.layers.Dense(
             3 * num_heads * key_dim, kernel_initializer=initializer, dtype=self.dtype_policy, name="qkv"
         )
@@ -71,7 +72,7 @@ class SelfAttention(keras.layers.Layer):
         self.qkv.build((None, hidden_size))
         self.output_dense = keras.layers.Dense(
             hidden_size,
-            kernel_initializer=keras.initializers.TruncatedNormal(stddev=self.initializer_range),
+            kernel_initializer=initial_weights(self.initializer_range),
             dtype=self.dtype_policy,
             name="output_dense",
         )

@@ -12,6 +12,7 @@ import numpy as np
 
 from keras_bert_lab.config import EncoderConfig
 from keras_bert_lab.encoder import Encoder
+from keras_bert_lab.encoder.initial_weights import blank_weights, initial_weights
 from keras_bert_lab.errors import FormatError
 from keras_bert_lab.formats.encoder_weights import Slot, encoder_shapes, encoder_slots, fill, number_of_blocks
 from keras_bert_lab.formats.names import HeadTable, NameTable
@@ -21,6 +22,7 @@ __all__ = ["Checkpoint", "Head", "check_leftovers", "check_shapes", "with_pooler
 
 logger = logging.getLogger("keras_bert_lab")
 
+_VALUES_AT_ONCE = 1 << 20
 _POOLER = ("pooler.kernel", "pooler.bias")
 
 
@@ -78,11 +80,16 @@ class Checkpoint:
         """The head for a task, if there is one."""
         return next((head for head in self.heads if head.table.task == task), None)
 
-    def _read(self, name: str, slot: Slot, theirs: str) -> np.ndarray:
-        values = self.names.to_ours(name, self.tensors.read(theirs), slot.shape)
+    def _read_into(self, name: str, theirs: str, values: np.ndarray) -> None:
+        read_rows = self.tensors.read_rows
+        if read_rows is not None and name == "token.table":  # the largest of all, and arranged in the same way everywhere
+            at_once = max(1, _VALUES_AT_ONCE // values.shape[1])
+            for start in range(0, len(values), at_once):
+                values[start : start + at_once] = read_rows(theirs, start, min(len(values), start + at_once))
+            return
+        values[...] = self.names.to_ours(name, self.tensors.read(theirs), values.shape)
         if name == "segment.table" and self.segment_shift is not None:
-            values = values + self.tensors.read(self.segment_shift)[0]
-        return values
+            values += self.tensors.read(self.segment_shift)[0]
 
     def encoder(self, pooler: bool | None = None, dropout: float | None = None, dtype: Any = None) -> Encoder:
         """The encoder with its weights.
@@ -96,19 +103,22 @@ class Checkpoint:
         if dropout is not None:
             config = config.replace(dropout=dropout, attention_dropout=dropout)
         compare = None if self.prove is None else self.prove()  # before there is an encoder: the weights are in memory once
-        encoder = Encoder(config, dtype=dtype)
+        with blank_weights():
+            encoder = Encoder(config, dtype=dtype)
         slots = encoder_slots(encoder)
         if config.pooler and not self.config.pooler:
             logger.warning("%s has no pooler: the encoder gets a new one, which is not trained yet.", self.path)
+            kernel = slots["pooler.kernel"].variable
+            kernel.assign(initial_weights(config.initializer_range)(kernel.shape, kernel.dtype))
             slots = {name: slot for name, slot in slots.items() if name not in _POOLER}
-        fill(slots, lambda name: self._read(name, slots[name], self.prefix + str(self.names.theirs(name))))
+        fill(slots, lambda name, values: self._read_into(name, self.prefix + str(self.names.theirs(name)), values))
         if compare is not None:
             compare(encoder)
         return encoder
 
     def fill_head(self, table: HeadTable, slots: Mapping[str, Slot]) -> None:
         """Put the weights of a head into their slots."""
-        fill(slots, lambda name: self._read(name, slots[name], str(self.names.theirs(name, table.stems))))
+        fill(slots, lambda name, values: self._read_into(name, str(self.names.theirs(name, table.stems)), values))
 
 
 def with_pooler(config: EncoderConfig, names: NameTable, tensors: Tensors, prefix: str) -> EncoderConfig:

@@ -23,9 +23,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+from keras import ops
 
 from keras_bert_lab.config import EncoderConfig
 from keras_bert_lab.encoder import Encoder, FeedForward, SelfAttention
+from keras_bert_lab.encoder.host_memory import hand_over, host_array
 from keras_bert_lab.errors import FormatError
 
 __all__ = ["Slot", "encoder_shapes", "encoder_slots", "fill", "number_of_blocks"]
@@ -149,12 +151,12 @@ def encoder_slots(encoder: Encoder) -> dict[str, Slot]:
     return slots
 
 
-def fill(slots: Mapping[str, Slot], read: Callable[[str], np.ndarray]) -> None:
-    """Put tensors into their slots; one variable's values are in memory at a time.
+def fill(slots: Mapping[str, Slot], read_into: Callable[[str, np.ndarray], None]) -> None:
+    """Put tensors into their slots; no variable's values are in memory twice.
 
     Args:
         slots: name -> place.
-        read: name -> values, in the shape of the slot.
+        read_into: (name, array in the shape of the slot): writes the values there.
 
     Raises:
         FormatError: a value that is no number.
@@ -163,15 +165,13 @@ def fill(slots: Mapping[str, Slot], read: Callable[[str], np.ndarray]) -> None:
     for name, slot in slots.items():
         by_variable.setdefault(id(slot.variable), []).append((name, slot))
     for parts in by_variable.values():
-        (first, slot), variable = parts[0], parts[0][1].variable
-        if slot.columns is None:
-            values = read(first)
-        else:
-            # Columns that no slot names keep their values.
-            is_whole = sum(slot.shape[-1] for _, slot in parts) == variable.shape[-1]
-            values = np.empty(variable.shape, np.float32) if is_whole else np.array(variable, np.float32)
-            for name, slot in parts:
-                values[..., slot.columns] = read(name)
+        variable = parts[0][1].variable
+        values = host_array(tuple(variable.shape))
+        covered = sum(slot.shape[-1] for _, slot in parts)
+        if covered != variable.shape[-1]:  # columns that no slot names keep their values
+            values[...] = ops.convert_to_numpy(variable)
+        for name, slot in parts:
+            read_into(name, values if slot.columns is None else values[..., slot.columns])
         with np.errstate(invalid="ignore"):  # infinity minus infinity
             total = values.sum(dtype=np.float64)
         if not np.isfinite(total):
@@ -180,4 +180,4 @@ def fill(slots: Mapping[str, Slot], read: Callable[[str], np.ndarray]) -> None:
                 f"Weights must be finite numbers. Received: {broken} that are not, in {[name for name, _ in parts]}. "
                 "Copy or download the file again; if it stays so, the training of this model went wrong."
             )
-        variable.assign(values)
+        variable.assign(hand_over(values))

@@ -42,9 +42,7 @@ def _renamed(tensors: Tensors) -> Tensors:
         twice = sorted(new for name, new in old.items() if new != name and new in tensors.shapes)
         raise FormatError(f"{tensors.where} holds tensors under an old and a new name. Received: {twice[:5]}")
     back = {new: name for name, new in old.items()}
-    return Tensors(
-        tensors.where, {new: tensors.shapes[name] for new, name in back.items()}, lambda new: tensors.read(back[new])
-    )
+    return tensors.renamed(back)
 
 
 def _prefix(family: Family, tensors: Tensors) -> str:

@@ -40,11 +40,27 @@ class Tensors:
         where: the file or folder, for errors.
         shapes: name -> shape, of those that hold floating-point numbers.
         read: name -> the tensor, float32; only one is in memory at a time.
+        read_rows: (name, start, stop) -> these rows of it; None = such files are read whole.
     """
 
     where: pathlib.Path
     shapes: Mapping[str, tuple[int, ...]]
     read: Callable[[str], np.ndarray]
+    read_rows: Callable[[str, int, int], np.ndarray] | None = None
+
+    def renamed(self, names: Mapping[str, str]) -> Tensors:
+        """The same under other names; those that are not among them are left out.
+
+        Args:
+            names: new name -> name until now.
+        """
+        read_rows = self.read_rows
+        return Tensors(
+            self.where,
+            {new: self.shapes[name] for new, name in names.items()},
+            lambda new: self.read(names[new]),
+            None if read_rows is None else lambda new, start, stop: read_rows(names[new], start, stop),
+        )
 
 
 def regular_file(path: pathlib.Path) -> pathlib.Path:
@@ -199,7 +215,12 @@ def safetensors_in(folder: pathlib.Path) -> tuple[Tensors, set[str]]:
         with _opened(places[name]) as file, np.errstate(over="ignore"):
             return file.get_tensor(name).astype(np.float32, copy=False)
 
-    return Tensors(folder, shapes, read), others
+    def read_rows(name: str, start: int, stop: int) -> np.ndarray:
+        # Opened for each part: what was read of a mapped file stays in memory until it is closed.
+        with _opened(places[name]) as file, np.errstate(over="ignore"):
+            return file.get_slice(name)[start:stop].astype(np.float32, copy=False)
+
+    return Tensors(folder, shapes, read, read_rows), others
 
 
 def write_safetensors(tensors: Mapping[str, np.ndarray], path: pathlib.Path) -> None:

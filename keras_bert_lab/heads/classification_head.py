@@ -10,6 +10,7 @@ from keras_bert_lab import contract
 from keras_bert_lab.encoder import kernels
 from keras_bert_lab.heads.kinds import kind_of
 from keras_bert_lab.heads.pooling import Pooling
+from keras_bert_lab.encoder.initial_weights import initial_weights
 
 __all__ = ["TRANSFORMS", "ClassificationHead"]
 
@@ -82,7 +83,7 @@ class ClassificationHead(keras.layers.Layer):
         self.dropout_layer = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name="dropout")
         self.classes = keras.layers.Dense(
             chosen.units(num_labels),
-            kernel_initializer=keras.initializers.TruncatedNormal(stddev=initializer_range),
+            kernel_initializer=initial_weights(initializer_range),
             dtype="float32",
             name="classes",
         )
@@ -96,7 +97,7 @@ class ClassificationHead(keras.layers.Layer):
             self.transform_layer = keras.layers.Dense(
                 hidden_size,
                 activation=TRANSFORMS[self.transform],
-                kernel_initializer=keras.initializers.TruncatedNormal(stddev=self.initializer_range),
+                kernel_initializer=initial_weights(self.initializer_range),
                 dtype=self.dtype_policy,
                 name="transform",
             )

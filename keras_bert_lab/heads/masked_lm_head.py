@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from keras_bert_lab.encoder import Encoder, kernels
+from keras_bert_lab.encoder.initial_weights import initial_weights
 
 __all__ = ["MaskedLMHead"]
 
@@ -48,7 +49,7 @@ class MaskedLMHead(keras.layers.Layer):
         self.transform = keras.layers.Dense(
             config.embedding_size or config.hidden_size,
             activation=kernels.ACTIVATIONS[config.activation],
-            kernel_initializer=keras.initializers.TruncatedNormal(stddev=config.initializer_range),
+            kernel_initializer=initial_weights(config.initializer_range),
             dtype=self.dtype_policy,
             name="transform",
         )

@@ -6,6 +6,8 @@ from typing import Any
 
 import keras
 
+from keras_bert_lab.encoder.initial_weights import initial_weights
+
 __all__ = ["NextSentenceHead"]
 
 
@@ -31,7 +33,7 @@ class NextSentenceHead(keras.layers.Layer):
         self.initializer_range = initializer_range
         self.classes = keras.layers.Dense(
             2,
-            kernel_initializer=keras.initializers.TruncatedNormal(stddev=initializer_range),
+            kernel_initializer=initial_weights(initializer_range),
             dtype="float32",
             name="classes",
         )

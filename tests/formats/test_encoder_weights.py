@@ -27,7 +27,7 @@ def test_weights_go_out_and_in(variant: str) -> None:
     settings = config(**VARIANTS[variant])
     one, other = randomise(Encoder(settings), seed=1), randomise(Encoder(settings), seed=2)
     out = {name: slot.read() for name, slot in encoder_slots(one).items()}
-    fill(encoder_slots(other), out.__getitem__)
+    fill(encoder_slots(other), lambda name, values: values.__setitem__(..., out[name]))
     for ours, theirs in zip(one.get_weights(), other.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
@@ -44,7 +44,7 @@ def test_some_slots_of_a_variable_leave_the_others() -> None:
     slots = encoder_slots(randomise(Encoder(config())))
     parts = {name: slot for name, slot in slots.items() if "pooler" in name or ".0.query" in name or ".0.key" in name}
     before = slots["block.0.value.kernel"].read()
-    fill(parts, lambda name: np.full(parts[name].shape, 7.0, "float32"))
+    fill(parts, lambda name, values: values.fill(7.0))
     assert (slots["pooler.bias"].read() == 7).all()
     assert (slots["block.0.key.kernel"].read() == 7).all()
     np.testing.assert_array_equal(slots["block.0.value.kernel"].read(), before)
@@ -55,13 +55,12 @@ def test_numbers_must_be_finite(value: float) -> None:
     slots = encoder_slots(randomise(Encoder(config())))
     before = slots["pooler.kernel"].read()
 
-    def read(name: str) -> np.ndarray:
-        values = np.ones(slots[name].shape, "float32")
+    def read_into(name: str, values: np.ndarray) -> None:
+        values.fill(1.0)
         values.flat[:2] = (value, -value)
-        return values
 
     with pytest.raises(FormatError, match=r"must be finite numbers. Received: 2 that are not, in \['pooler.kernel'\]"):
-        fill({"pooler.kernel": slots["pooler.kernel"]}, read)
+        fill({"pooler.kernel": slots["pooler.kernel"]}, read_into)
     np.testing.assert_array_equal(slots["pooler.kernel"].read(), before)
 
 
