@@ -42,7 +42,7 @@ def fine_tune(run: Run) -> dict[str, Any]:
     tokenizer = kbl.load_preprocessor(str(run.model)).tokenizer
     model = kbl.TextClassifier(
         kbl.load_encoder(str(run.model)),
-        Preprocessor(tokenizer, max_length=recipe.max_length, truncate="longest_first"),
+        Preprocessor(tokenizer, max_length=recipe.max_length, truncate=recipe.truncate),
         labels=train.names,
         kind="multi_class",  # two outputs and softmax, as in BertForSequenceClassification
         pooling=recipe.pooling,

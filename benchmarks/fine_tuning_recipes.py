@@ -25,6 +25,7 @@ class Recipe:
         batch_size: texts in a batch.
         precision: "float32", or "bfloat16": products in bfloat16, weights in float32.
         evaluated: parts of the set on which the accuracy is measured.
+        truncate: what is cut off, see `Preprocessor`.
         pooling: what the head reads: "cls", the pooler's output, or "mean" of the states of all tokens.
         learning_rate: the highest one.
         warmup: share of the steps in which the rate rises; afterwards it falls to 0 in a straight line.
@@ -39,6 +40,7 @@ class Recipe:
     batch_size: int
     precision: str
     evaluated: tuple[str, ...]
+    truncate: str = "longest_first"
     pooling: str = "cls"
     learning_rate: float = 1e-4
     warmup: float = 0.1
@@ -60,7 +62,7 @@ class Recipe:
 RECIPES = {
     "sst2": Recipe(max_length=128, epochs=3, batch_size=32, precision="bfloat16", evaluated=("dev", "test")),
     "rte": Recipe(max_length=128, epochs=3, batch_size=32, precision="bfloat16", evaluated=("dev",)),
-    "imdb": Recipe(max_length=256, epochs=1, batch_size=32, precision="bfloat16", evaluated=("test",)),
+    "imdb": Recipe(max_length=256, epochs=1, batch_size=16, precision="bfloat16", evaluated=("test",), truncate="head_tail"),
 }
 _COLUMNS = {"rte": ("premise", "hypothesis")}
 

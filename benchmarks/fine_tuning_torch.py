@@ -62,11 +62,23 @@ def _logits(model: torch.nn.Module, inputs: dict[str, Any]) -> Any:
     return getattr(outputs, "logits", outputs).float()
 
 
+def _rows(tokenizer: Any, examples: Examples, recipe: Recipe) -> dict[str, list[list[int]]]:
+    """Token and segment ids of the texts, with special tokens, cut to the longest row."""
+    if recipe.truncate == "longest_first":
+        return dict(tokenizer(*examples.columns, truncation=True, max_length=recipe.max_length, return_attention_mask=False))
+    (texts,) = examples.columns
+    room, head = recipe.max_length - 2, recipe.max_length // 4  # the first quarter and the last three
+    found = tokenizer(texts, add_special_tokens=False, truncation=False, return_attention_mask=False)["input_ids"]
+    cut = [ids if len(ids) <= room else [*ids[:head], *ids[head - room :]] for ids in found]
+    rows = [[tokenizer.cls_token_id, *ids, tokenizer.sep_token_id] for ids in cut]
+    return {"input_ids": rows, "token_type_ids": [[0] * len(row) for row in rows]}
+
+
 class _Batches:
     """Tokenised texts -> padded batches."""
 
     def __init__(self, tokenizer: Any, examples: Examples, recipe: Recipe) -> None:
-        self.rows = tokenizer(*examples.columns, truncation=True, max_length=recipe.max_length, return_attention_mask=False)
+        self.rows = _rows(tokenizer, examples, recipe)
         self.lengths = [len(row) for row in self.rows["input_ids"]]
         self.labels = torch.tensor(examples.labels)
         self.tokenizer = tokenizer

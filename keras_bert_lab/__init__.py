@@ -7,6 +7,8 @@ Importing the package registers its layers, heads and tasks with Keras, so that 
 
 from keras_bert_lab import hub
 from keras_bert_lab._version import __version__  # noqa: F401
+from keras_bert_lab.batches import PretrainingBatches, open_corpus
+from keras_bert_lab.batches.prepare_corpus import prepare_corpus
 from keras_bert_lab.config import ArchitectureConfig, EncoderConfig, MaskingConfig, OptimizerConfig, VocabularyConfig
 from keras_bert_lab.data import (
     check_known_labels,
@@ -37,7 +39,7 @@ from keras_bert_lab.evaluation import (
 from keras_bert_lab.export import ExportedModel, export_saved_model, load_exported
 from keras_bert_lab.formats import load_encoder, load_preprocessor, save_encoder, save_task
 from keras_bert_lab.heads import ClassificationHead, MaskedLMHead, NextSentenceHead, Pooling
-from keras_bert_lab.tasks import MaskedLanguageModel, TextClassifier, load_task
+from keras_bert_lab.tasks import Distillation, MaskedLanguageModel, TextClassifier, load_task, student_of
 from keras_bert_lab.text import (
     BytePairTokenizer,
     HubPreprocessor,
@@ -59,6 +61,7 @@ __all__ = [
     "ClassificationHead",
     "ClassificationReport",
     "DataError",
+    "Distillation",
     "Embeddings",
     "Encoder",
     "EncoderBlock",
@@ -79,6 +82,7 @@ __all__ = [
     "OptimizerConfig",
     "Pooling",
     "Preprocessor",
+    "PretrainingBatches",
     "Progress",
     "SelfAttention",
     "SentencePieceTokenizer",
@@ -98,8 +102,10 @@ __all__ = [
     "load_exported",
     "load_preprocessor",
     "load_task",
+    "open_corpus",
     "plot_confusion_matrix",
     "plot_learning_curves",
+    "prepare_corpus",
     "read_columns",
     "read_corpus",
     "read_table",
@@ -108,6 +114,7 @@ __all__ = [
     "save_encoder",
     "save_task",
     "set_trainable",
+    "student_of",
     "tfidf_baseline",
     "train_wordpiece",
     "write_table",

@@ -289,7 +289,7 @@ class ArchitectureConfig:
         hidden_size: H, width of the hidden state.
         num_heads: N; where only `hidden_size` is given, one for every 64 of it or more.
         intermediate_size: F; where only `hidden_size` is given, four times it.
-        dropout: share of hidden states and attention weights set to 0 in pretraining.
+        dropout: share of hidden states and attention weights set to 0 in pretraining; None = the recipe chooses it, or 0.
         activation: "gelu", "gelu_tanh" or "relu".
         norm_first: normalise before each part of a block instead of after it.
         initializer_range: standard deviation of the weights at the start; 0.02 as in BERT. A small encoder learns sooner from
@@ -304,7 +304,7 @@ class ArchitectureConfig:
     hidden_size: int | None = None
     num_heads: int | None = None
     intermediate_size: int | None = None
-    dropout: float = 0.0
+    dropout: float | None = None
     activation: Literal["gelu", "gelu_tanh", "relu"] = "gelu"
     norm_first: bool = False
     initializer_range: float = 0.02
@@ -329,8 +329,8 @@ class ArchitectureConfig:
             vocab_size=vocab_size,
             max_positions=max_positions,
             pad_id=pad_id,
-            dropout=self.dropout,
-            attention_dropout=self.dropout,
+            dropout=self.dropout or 0.0,
+            attention_dropout=self.dropout or 0.0,
             activation=self.activation,
             norm_first=self.norm_first,
             initializer_range=self.initializer_range,
@@ -344,7 +344,7 @@ class OptimizerConfig:
 
     Args:
         learning_rate: the highest one; None = the recipe chooses it.
-        warmup: share of all steps in which the rate rises from 0.
+        warmup: share of all steps in which the rate rises from 0; 0.5 = one cycle; None = the recipe chooses it.
         weight_decay: per step and relative to the learning rate; biases and norms are left out.
         clip_norm: longest allowed gradient, over all weights together.
 
@@ -353,12 +353,13 @@ class OptimizerConfig:
     """
 
     learning_rate: float | None = 1e-4
-    warmup: float = 0.1
+    warmup: float | None = 0.1
     weight_decay: float = 0.01
     clip_norm: float = 1.0
 
     def __post_init__(self) -> None:
-        check_share("warmup", self.warmup)
+        if self.warmup is not None:
+            check_share("warmup", self.warmup)
         check_share("weight_decay", self.weight_decay)
         for name in ("learning_rate", "clip_norm"):
             value = getattr(self, name)

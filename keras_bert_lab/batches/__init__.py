@@ -3,6 +3,8 @@
 from keras_bert_lab.batches.corpus import Corpus, MemoryCorpus, check_corpus, open_corpus
 from keras_bert_lab.batches.dataset import Batches, as_dataset
 from keras_bert_lab.batches.example_batches import ExampleBatches
+from keras_bert_lab.batches.growing_batches import GrowingBatches
+from keras_bert_lab.batches.micro_batches import MicroBatches
 from keras_bert_lab.batches.pretraining_batches import PretrainingBatches
 from keras_bert_lab.batches.token_rows import TokenRows, tokenize_rows
 from keras_bert_lab.batches.vocabulary_table import VocabularyTable
@@ -11,7 +13,9 @@ __all__ = [
     "Batches",
     "Corpus",
     "ExampleBatches",
+    "GrowingBatches",
     "MemoryCorpus",
+    "MicroBatches",
     "PretrainingBatches",
     "TokenRows",
     "VocabularyTable",

@@ -51,6 +51,7 @@ class PretrainingBatches:
         rows: rows in an epoch.
         masked_positions: P, the same in all batches.
         texts_per_row: K, most texts in a row.
+        filled: share of the slots of an epoch that are no padding.
 
     Raises:
         ValueError: a value out of range, documents without a token, or a corpus that the kind of pairs cannot use.
@@ -105,7 +106,7 @@ class PretrainingBatches:
         self.seed = seed
         self.slice = (part, parts)
         self.fill_last_batch = fill_last_batch
-        chosen = None if documents is None else _checked_documents(documents, corpus.documents)
+        self.documents = chosen = None if documents is None else _checked_documents(documents, corpus.documents)
         cut_seed = int(noise_key(seed, _PIECES))
         self._texts: Pieces | SentencePairs = (
             Pieces(corpus, chosen, sequence_length, cut_seed)
@@ -123,6 +124,7 @@ class PretrainingBatches:
         self.rows = self._plan.rows
         self.texts_per_row = self._plan.most
         self.steps_per_epoch = -(-self.rows // batch_size)
+        self.filled = int(self._texts.slots.sum()) / (self.rows * sequence_length)
         self.masked_positions = self._most_masked()
 
     @property

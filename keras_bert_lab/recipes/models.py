@@ -73,17 +73,17 @@ def open_model(source: str, expected: type | None = None) -> OpenedModel:
     return OpenedModel(source, opened)
 
 
-def with_rate(optimizer: OptimizerConfig, own: float | None, encoder: Encoder) -> OptimizerConfig:
+def with_rate(optimizer: OptimizerConfig, own: float | None, encoder: Encoder | None) -> OptimizerConfig:
     """The settings with a learning rate, where the user left it open.
 
     Args:
         optimizer: as given.
         own: rate for an encoder of ours; None = the encoder is other people's: 5e-5, or 2e-5 from a width of 1,024 on.
-        encoder: what is trained.
+        encoder: what is trained; None where `own` tells the rate.
 
     Reference: Devlin et al. 2018, appendix A.3, for the rates of released encoders.
     """
     if optimizer.learning_rate is not None:
         return optimizer
-    rate = own if own is not None else 5e-5 if encoder.config.hidden_size < 1024 else 2e-5
+    rate = own if own is not None else 5e-5 if encoder is None or encoder.config.hidden_size < 1024 else 2e-5
     return dataclasses.replace(optimizer, learning_rate=rate)

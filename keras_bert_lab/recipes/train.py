@@ -65,6 +65,7 @@ def train(
     validation: pathlib.Path | None = None,
     validation_split: float = 0.1,
     max_length: int | None = None,
+    truncate: Literal["round_robin", "waterfall", "longest_first", "head_tail"] | None = None,
     pooling: Literal["cls", "mean", "max"] = "mean",
     dropout: float = 0.1,
     trainable: str = "all",
@@ -97,6 +98,8 @@ def train(
         validation_split: share of the rows to validate on, drawn with `seed`; the epoch with the best result is kept. 0 = none,
             the last epoch is kept.
         max_length: tokens of a text that are read, the rest is cut off; by default as in pretraining.
+        truncate: what is cut off: the end, with pairs in one of three ways, or the middle (head_tail: a quarter of what is
+            kept is the beginning of the text, which helps with long reviews); by default as in pretraining.
         pooling: how the states of all tokens become one: of the first token, mean, or maximum.
         dropout: share of states, attention weights and pooled states set to 0 in training.
         trainable: which of the encoder's weights are trained: all, none, the last blocks ("last 2"), or those whose names fit a
@@ -156,6 +159,7 @@ def train(
             dropout=dropout,
             encoder_dropout=dropout,
             max_length=max_length,
+            truncate=truncate,
             dtype=precision,
             pairs=text_pair is not None,
         )

@@ -12,22 +12,18 @@ import numpy as np
 from keras import ops
 
 from keras_bert_lab import contract
-from keras_bert_lab.batches import MemoryCorpus, PretrainingBatches, as_dataset, tokenize_rows
-from keras_bert_lab.config import MaskingConfig
 from keras_bert_lab.encoder import Encoder
 from keras_bert_lab.formats import Checkpoint, open_source
 from keras_bert_lab.formats.head_weights import head_slots
 from keras_bert_lab.heads import MaskedLMHead, NextSentenceHead
-from keras_bert_lab.lazy import LazyModule
+from keras_bert_lab.tasks import pretraining_figures as figures
 from keras_bert_lab.tasks.fill_mask import candidates
-from keras_bert_lab.tasks.parts import Task, check_fit, refuse_settings
-from keras_bert_lab.tasks.text_inputs import is_texts, some_texts
+from keras_bert_lab.tasks.parts import check_fit
+from keras_bert_lab.tasks.pretraining_task import PretrainingTask
+from keras_bert_lab.tasks.text_inputs import some_texts
 from keras_bert_lab.text import Preprocessor
-from keras_bert_lab.training import AdamW, Progress
 
 __all__ = ["MaskedLanguageModel"]
-
-tf = LazyModule("tensorflow")
 
 logger = logging.getLogger("keras_bert_lab")
 
@@ -35,33 +31,36 @@ _DEFAULT_LENGTH = 128
 
 
 @keras.saving.register_keras_serializable(package="keras_bert_lab")
-class MaskedLanguageModel(Task, keras.Model):
+class MaskedLanguageModel(PretrainingTask, keras.Model):
     """A Keras model that predicts masked tokens: pretraining, and filling gaps.
 
-    `fit` and `evaluate` take texts, pack them into full rows and mask them anew in every epoch. The loss is the sum of the
-    cross-entropies of the masked tokens divided by their number, over all replicas; `loss` in logs and results is that of
-    all tokens of the epoch, `accuracy` the share predicted right, `perplexity` exp(loss).
+        loss = sum of the cross-entropies of masked tokens / their number  (+ the same of pairs of sentences)
+
+    `fit` and `evaluate` take texts, a prepared corpus or numbered batches; texts are packed into full rows and masked anew in
+    every epoch. Logs and results tell, for all tokens of the epoch together, `loss`, `accuracy` (share predicted right) and
+    `perplexity`, exp(loss per masked token). With pairs of sentences, `loss` is the sum of `masked_lm_loss` and `pair_loss`,
+    and `pair_accuracy` the share of pairs told right.
 
     Args:
         encoder: an Encoder.
         preprocessor: makes token ids for this encoder.
-        next_sentence: whether it also has a NextSentenceHead, as models of the original pretraining do; `fit` does not train
-            it.
+        next_sentence: whether it also has a NextSentenceHead, as models of the original pretraining do. The head and the
+            encoder's pooler learn from batches with pairs of sentences, see `sentence_pairs` in `fit`; others do not change
+            them.
 
     Call arguments:
         inputs: the contract dict with `masked_lm_positions`, int32 (B, P).
         training: whether dropout is on.
 
     Returns:
-        Logits, float32 (B, P, V).
+        Logits, float32 (B, P, V). With next_sentence=True and inputs that hold `input_example_starts` (B, K) a dict, with the
+        keys of the targets: `masked_lm_ids` (B, P, V) and `next_sentence_labels` (B, K, 2).
 
     Raises:
         ValueError: a preprocessor that does not fit the encoder.
 
-    Reference: Devlin et al. 2018, section 3.1, task 1; packing: Krell et al. 2021.
+    Reference: Devlin et al. 2018, section 3.1; sentence order: Lan et al. 2019, section 3.1; packing: Krell et al. 2021.
     """
-
-    uses_pooler = False
 
     def __init__(
         self,
@@ -76,7 +75,7 @@ class MaskedLanguageModel(Task, keras.Model):
         check_fit(encoder, preprocessor)
         self.encoder = encoder
         self.preprocessor = preprocessor
-        self.next_sentence = next_sentence
+        self.next_sentence = self.uses_pooler = next_sentence
         self.head = MaskedLMHead(encoder, name="head")
         self.next_sentence_head = (
             NextSentenceHead(encoder.config.initializer_range, dtype=self.dtype_policy, name="next_sentence_head")
@@ -120,7 +119,9 @@ class MaskedLanguageModel(Task, keras.Model):
         return model
 
     def _idle_layers(self) -> list[keras.layers.Layer]:
-        return super()._idle_layers() + ([] if self.next_sentence_head is None else [self.next_sentence_head])
+        if not figures.without_pairs() or not self.next_sentence:
+            return super()._idle_layers()
+        return [layer for layer in (self.encoder.pooler, self.next_sentence_head) if layer is not None]
 
     def call(self, inputs: dict[str, Any], training: bool | None = None) -> Any:
         if contract.MASKED_POSITIONS not in inputs:
@@ -129,150 +130,42 @@ class MaskedLanguageModel(Task, keras.Model):
                 "Use fit, evaluate or fill_mask on texts, or batches(texts)."
             )
         hidden = self.encoder({key: value for key, value in inputs.items() if key != contract.MASKED_POSITIONS})
-        return self.head(hidden[contract.SEQUENCE_OUTPUT], inputs[contract.MASKED_POSITIONS])
+        logits = self.head(hidden[contract.SEQUENCE_OUTPUT], inputs[contract.MASKED_POSITIONS])
+        if self.next_sentence_head is None or contract.EXAMPLE_STARTS not in inputs:
+            return logits
+        pairs = self.next_sentence_head(hidden[contract.POOLED_OUTPUT])
+        return {contract.MASKED_IDS: logits, contract.NEXT_SENTENCE_LABELS: pairs}
 
-    def compile(self, optimizer: Any = "auto", loss: Any = None, weighted_metrics: Any = "auto", **kwargs: Any) -> None:
-        """Like `keras.Model.compile`; the loss is that of the task.
+    def _new_means(self) -> figures.Means | None:
+        return figures.Means("pair_loss", "pair_accuracy") if self.next_sentence else None
 
-        Args:
-            optimizer: "auto" = AdamW with a learning rate of 1e-4.
-            loss: the task has its own; anything but None is refused.
-            weighted_metrics: "auto" = loss per token and accuracy.
-            **kwargs: as in `keras.Model.compile`.
-        """
-        if loss is not None:
-            raise ValueError(f"loss of a MaskedLanguageModel is its own. Received: loss={loss!r}. Leave it out.")
-        if isinstance(weighted_metrics, str) and weighted_metrics == "auto":
-            weighted_metrics = [
-                keras.metrics.SparseCategoricalCrossentropy(name="token_loss", from_logits=True),
-                keras.metrics.SparseCategoricalAccuracy(name="accuracy"),
-            ]
-        super().compile(
-            optimizer=AdamW(1e-4) if isinstance(optimizer, str) and optimizer == "auto" else optimizer,
-            weighted_metrics=weighted_metrics,
-            **kwargs,
-        )
+    def _loss_of(self, token_loss: Any, means: dict[str, Any]) -> Any:
+        return token_loss + means["pair_loss"]
+
+    def train_step(self, *state_and_data: Any) -> Any:
+        # A first batch without pairs must not leave the optimizer without room for what only pairs train.
+        if self.next_sentence and self.optimizer is not None and not self.optimizer.built:
+            self.optimizer.build(self.trainable_variables)
+        with figures.batch_without_pairs(state_and_data[-1]):
+            return super().train_step(*state_and_data)
 
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Any:
         del x, training
-        each = ops.sparse_categorical_crossentropy(y, y_pred, from_logits=True)  # (B, P)
-        weights = ops.ones_like(each) if sample_weight is None else ops.cast(sample_weight, each.dtype)
-        loss = ops.sum(each * weights) / ops.maximum(_total(ops.sum(weights)), 1.0)
+        target, logits, weights = figures.of_masked_tokens(y, y_pred, sample_weight)
+        loss = figures.mean_over_replicas(figures.cross_entropy(target, logits), weights)
+        pairs = figures.of_pairs(y, y_pred, sample_weight)
+        if pairs is not None:
+            labels, logits, weights = pairs
+            loss += figures.mean_over_replicas(figures.cross_entropy(labels, logits), weights)
         return loss + sum(self.losses) if self.losses else loss
 
-    def get_metrics_result(self) -> dict[str, Any]:
-        results = super().get_metrics_result()
-        if "token_loss" in results:
-            results["loss"] = results.pop("token_loss")
-            results["perplexity"] = ops.exp(results["loss"])
-        return results
-
-    def batches(
-        self,
-        texts: Any,
-        batch_size: int = 32,
-        sequence_length: int | None = None,
-        masking: MaskingConfig | None = None,
-        seed: int = 0,
-    ) -> PretrainingBatches:
-        """Texts, tokenised once, as numbered batches of packed and masked rows.
-
-        Args:
-            texts: texts or documents; long ones are cut into pieces.
-            batch_size: rows in a batch.
-            sequence_length: S, slots in a row; by default 128 or what the preprocessor and the encoder allow.
-            masking: how tokens are masked; 15 %, 80/10/10 by default.
-            seed: of order, packing and masks.
-
-        Raises:
-            ValueError: a `sequence_length` beyond what the encoder has positions for.
-        """
-        longest = self.encoder.config.max_positions
-        length = sequence_length or min(_DEFAULT_LENGTH, self.preprocessor.row_length)
-        if not isinstance(length, int) or not 3 <= length <= longest:
-            raise ValueError(
-                f"sequence_length must be between 3 and max_positions={longest}. Received: sequence_length={length!r}"
-            )
-        columns = some_texts(texts)
-        if len(columns) != 1:
-            raise ValueError("A MaskedLanguageModel takes single texts. Received: pairs of texts.")
-        (column,) = columns
-        tokenize = self.preprocessor.tokenizer.tokenize
-        rows = tokenize_rows(lambda part: (tokenize(part),) * 2, int(column.shape[0]), lambda rows: column[rows])
-        corpus = MemoryCorpus(rows, self.preprocessor.tokenizer.vocabulary)
-        return PretrainingBatches(corpus, length, batch_size, masking, seed=seed, fill_last_batch=False)
-
-    def fit(
-        self,
-        x: Any = None,
-        y: Any = None,
-        batch_size: int | None = None,
-        epochs: int = 1,
-        verbose: Any = "auto",
-        callbacks: list[keras.callbacks.Callback] | None = None,
-        validation_data: Any = None,
-        sequence_length: int | None = None,
-        masking: MaskingConfig | None = None,
-        seed: int = 0,
-        **kwargs: Any,
-    ) -> Any:
-        """Pretrain on texts; on anything else exactly as `keras.Model.fit`.
-
-        Args:
-            x: texts or documents, or what `batches` made of them.
-            y: not used with texts.
-            batch_size: rows in a batch; 32 by default.
-            epochs, verbose, callbacks: as in `keras.Model.fit`; with `verbose` a `Progress` bar is shown.
-            validation_data: texts that are masked the same way in each validation.
-            sequence_length, masking, seed: as in `batches`; batches that are there already keep their own.
-            **kwargs: as in `keras.Model.fit`.
-        """
-        callbacks = list(callbacks or [])
-        settings: dict[str, Any] = {"sequence_length": sequence_length, "masking": masking, "seed": seed}
-        if is_texts(validation_data):
-            held_out = self.batches(validation_data, batch_size or 32, **settings)
-            validation_data = as_dataset(held_out, epochs=1)
-        if is_texts(x) or isinstance(x, PretrainingBatches):
-            refuse_settings(kwargs)
-            if y is not None:
-                raise ValueError(f"A MaskedLanguageModel makes its own targets. Received: y={y!r:.60}. Leave it out.")
-            train = x if isinstance(x, PretrainingBatches) else self.batches(x, batch_size or 32, **settings)
-            if verbose:
-                callbacks.append(Progress(train, "pretraining"))
-            x = as_dataset(train, first_step=kwargs.get("initial_epoch", 0) * train.steps_per_epoch)
-            y, batch_size, verbose = None, None, 0
-            kwargs |= {"steps_per_epoch": train.steps_per_epoch, "shuffle": False}  # the batches come shuffled
-        return super().fit(
-            x,
-            y,
-            batch_size=batch_size,
-            epochs=epochs,
-            verbose=verbose,
-            callbacks=callbacks,
-            validation_data=validation_data,
-            **kwargs,
-        )
-
-    def evaluate(
-        self,
-        x: Any = None,
-        y: Any = None,
-        batch_size: int | None = None,
-        sequence_length: int | None = None,
-        masking: MaskingConfig | None = None,
-        seed: int = 0,
-        **kwargs: Any,
-    ) -> Any:
-        """Loss per masked token, accuracy and perplexity on texts; on anything else exactly as `keras.Model.evaluate`.
-
-        The same seed masks the same tokens.
-        """
-        if is_texts(x):
-            batches = self.batches(x, batch_size or 32, sequence_length, masking, seed)
-            x, y, batch_size = as_dataset(batches, epochs=1), None, None
-        return super().evaluate(x, y, batch_size=batch_size, **kwargs)
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
+        if self._means is not None:
+            found = figures.of_pairs(y, y_pred, sample_weight)
+            self._means.update(None if found is None else figures.loss_and_accuracy(*found))
+        return super().compute_metrics(x, *figures.of_masked_tokens(y, y_pred, sample_weight))
 
     def fill_mask(self, texts: Any, top_k: int = 5) -> Any:
         """The most probable tokens for each [MASK] in the texts.
@@ -313,12 +206,3 @@ class MaskedLanguageModel(Task, keras.Model):
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"next_sentence": self.next_sentence}
-
-
-def _total(count: Any) -> Any:
-    """Sum of a number over all replicas of a `tf.distribute` strategy; the number itself outside of one."""
-    if keras.backend.backend() == "tensorflow" and tf.distribute.in_cross_replica_context() is False:
-        context = tf.distribute.get_replica_context()
-        if context.num_replicas_in_sync > 1:
-            return context.all_reduce(tf.distribute.ReduceOp.SUM, count)
-    return count

@@ -12,7 +12,12 @@ __all__ = ["classifier_parts"]
 
 
 def classifier_parts(
-    opened: TaskFolder | Checkpoint, pooling: str, dropout: float | None, max_length: int | None, dtype: Any
+    opened: TaskFolder | Checkpoint,
+    pooling: str,
+    dropout: float | None,
+    max_length: int | None,
+    truncate: str | None,
+    dtype: Any,
 ) -> tuple[Encoder, Preprocessor, str | None]:
     """What a new classifier takes from a pretrained model.
 
@@ -21,6 +26,7 @@ def classifier_parts(
         pooling: of the classifier; "cls" wants the head of the encoder's family.
         dropout: of the encoder; None = as it is there.
         max_length: tokens of a text that are read; None = as it is there.
+        truncate: what is cut off, see `Preprocessor`; None = as it is there.
         dtype: precision or dtype policy; None = float32.
 
     Returns:
@@ -36,7 +42,11 @@ def classifier_parts(
         task = opened.load()
         preprocessor = task.preprocessor
         encoder = task.encoder.copy(dropout=dropout, dtype=dtype)
+    changes: dict[str, Any] = {}
     if max_length is not None:
-        settings = preprocessor.get_config() | {"sequence_length": None, "max_length": max_length}
-        preprocessor = Preprocessor.from_config(settings)
+        changes |= {"sequence_length": None, "max_length": max_length}
+    if truncate is not None:
+        changes |= {"truncate": truncate}
+    if changes:
+        preprocessor = Preprocessor.from_config(preprocessor.get_config() | changes)
     return encoder, preprocessor, transform

@@ -109,6 +109,7 @@ class TextClassifier(Task, keras.Model):
         pooling: str = "cls",
         dropout: float = 0.1,
         max_length: int | None = None,
+        truncate: str | None = None,
         ignore: Collection[str] = (),
         **kwargs: Any,
     ) -> TextClassifier:
@@ -118,15 +119,15 @@ class TextClassifier(Task, keras.Model):
             source: see `load_encoder`.
             labels, kind, pooling, dropout: as in `TextClassifier`; with pooling "cls" the head is that of the encoder's family.
             max_length: tokens of a text that are read, the rest is cut off; by default what the source says.
+            truncate: what is cut off, see `Preprocessor`; by default what the source says, else "round_robin".
             ignore: settings of a config file that are known to be harmless.
             **kwargs: of the model, e.g. `dtype`, `name`.
 
         Raises:
             FormatError: nothing there, nothing known; a file that is damaged, not complete, or does not fit.
         """
-        return cls.from_opened(
-            open_source(source, ignore), labels, kind, pooling=pooling, dropout=dropout, max_length=max_length, **kwargs
-        )
+        settings: dict[str, Any] = {"pooling": pooling, "dropout": dropout, "max_length": max_length, "truncate": truncate}
+        return cls.from_opened(open_source(source, ignore), labels, kind, **settings, **kwargs)
 
     @classmethod
     def from_opened(
@@ -138,11 +139,12 @@ class TextClassifier(Task, keras.Model):
         dropout: float = 0.1,
         encoder_dropout: float | None = None,
         max_length: int | None = None,
+        truncate: str | None = None,
         dtype: Any = None,
         **kwargs: Any,
     ) -> TextClassifier:
         """The same from a model that was looked at already; `encoder_dropout` is the encoder's own, None = as in the source."""
-        encoder, preprocessor, transform = classifier_parts(opened, pooling, encoder_dropout, max_length, dtype)
+        encoder, preprocessor, transform = classifier_parts(opened, pooling, encoder_dropout, max_length, truncate, dtype)
         return cls(encoder, preprocessor, labels, kind, pooling=pooling, dropout=dropout, transform=transform, **kwargs)
 
     def build(self, input_shape: Any = None) -> None:

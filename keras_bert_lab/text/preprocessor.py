@@ -16,7 +16,7 @@ __all__ = ["TRUNCATIONS", "Preprocessor", "columns_of", "text_columns"]
 tf = LazyModule("tensorflow")
 tf_text = LazyModule("tensorflow_text", install="tensorflow-text")
 
-TRUNCATIONS = ("round_robin", "waterfall", "longest_first")
+TRUNCATIONS = ("round_robin", "waterfall", "longest_first", "head_tail")
 
 
 def _is_pair_of_texts(item: Any) -> bool:
@@ -57,7 +57,7 @@ def text_columns(texts: Any) -> list[Any]:
     return columns
 
 
-def _longest_first(first: Any, second: Any, room: int) -> tuple[Any, Any]:
+def _longest_first(first: Any, second: Any, room: Any) -> tuple[Any, Any]:
     """How many tokens of two texts are kept, int64 (B,), where the longer one is shortened first.
 
     If both are, the one that was longer keeps the odd token, as in the `tokenizers` library.
@@ -68,11 +68,12 @@ def _longest_first(first: Any, second: Any, room: int) -> tuple[Any, Any]:
     return tf.where(first > second, longer, shorter), tf.where(first > second, shorter, longer)
 
 
-def _first_tokens(segment: Any, lengths: Any) -> Any:
-    """The first tokens of each row of a ragged tensor."""
-    places = tf.range(tf.size(segment.flat_values, out_type=tf.int64))
-    places -= tf.gather(segment.row_starts(), segment.value_rowids())
-    return tf.ragged.boolean_mask(segment, segment.with_flat_values(places < tf.gather(lengths, segment.value_rowids())))
+def _outer_tokens(segment: Any, first: Any, last: Any) -> Any:
+    """The first and the last tokens of each row of a ragged tensor; `first` and `last` are int64 (B,), how many."""
+    row = segment.value_rowids()
+    places = tf.range(tf.size(segment.flat_values, out_type=tf.int64)) - tf.gather(segment.row_starts(), row)
+    is_kept = (places < tf.gather(first, row)) | (places >= tf.gather(segment.row_lengths() - last, row))
+    return tf.ragged.boolean_mask(segment, segment.with_flat_values(is_kept))
 
 
 @keras.saving.register_keras_serializable(package="keras_bert_lab")
@@ -84,7 +85,8 @@ class Preprocessor(keras.layers.Layer):
         sequence_length: S, every row is cut and padded to this many tokens; None = padded to the longest row of the batch.
         truncate: how a pair that is too long is cut: "round_robin" gives both texts a token in turn until the row is full,
             "waterfall" fills the row with the first text before the second, "longest_first" shortens the longer one.
-            A single text loses its end.
+            Texts lose their end; with "head_tail", where pairs are shortened as with "longest_first", they lose their middle:
+            a quarter of what is kept is their beginning, the rest their end.
         max_length: with `sequence_length=None`, rows are cut to this many tokens.
         pair_separators: how many [SEP] stand between the texts of a pair: 2 for RoBERTa's `<s> A </s></s> B </s>`.
         segment_ids: whether `input_type_ids` tells the texts of a pair apart; False = all 0, as for RoBERTa.
@@ -102,7 +104,8 @@ class Preprocessor(keras.layers.Layer):
         ValueError: an unknown `truncate`, or a length that leaves no room for the special tokens, or other numbers of them.
         DataError: a text that is no string.
 
-    Reference: Devlin et al. 2018, figure 2.
+    Reference: Devlin et al. 2018, figure 2; "head_tail": Sun et al. 2019, "How to Fine-Tune BERT for Text Classification?",
+        section 5.3.1 (128 and 382 of 510 tokens).
 
     Example:
         >>> tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "my", "dog"]
@@ -150,12 +153,15 @@ class Preprocessor(keras.layers.Layer):
         return self.sequence_length or self.max_length
 
     def _trimmed(self, segments: list[Any], room: int) -> list[Any]:
-        if len(segments) == 1:
+        by_ends = self.truncate == "head_tail"
+        if len(segments) == 1 and not by_ends:
             return [segments[0][:, :room]]
-        if self.truncate == "longest_first":
-            first, second = segments
-            lengths = _longest_first(first.row_lengths(), second.row_lengths(), room)
-            return [_first_tokens(first, lengths[0]), _first_tokens(second, lengths[1])]
+        if by_ends or self.truncate == "longest_first":
+            room = tf.cast(room, tf.int64)
+            lengths = [segment.row_lengths() for segment in segments]
+            kept = [tf.minimum(lengths[0], room)] if len(segments) == 1 else _longest_first(*lengths, room)
+            first = [(count + 2) // 4 if by_ends else count for count in kept]
+            return [_outer_tokens(*each) for each in zip(segments, first, map(tf.subtract, kept, first), strict=True)]
         trimmers = {"round_robin": tf_text.RoundRobinTrimmer, "waterfall": tf_text.WaterfallTrimmer}
         return trimmers[self.truncate](max_seq_length=room).trim(segments)
 

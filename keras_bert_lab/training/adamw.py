@@ -107,13 +107,24 @@ def _handle(variable: Any) -> Any:
     return (value if hasattr(value, "handle") else variable).handle
 
 
-def build_adamw(config: OptimizerConfig, steps: int) -> AdamW:
+def build_adamw(config: OptimizerConfig, steps: int, accumulate: int = 1) -> AdamW:
     """AdamW with a warm-up and decay over `steps` steps.
 
+    Args:
+        config: learning rate, warm-up, weight decay, longest gradient.
+        steps: changes of the weights.
+        accumulate: batches whose gradients are averaged for one change.
+
     Raises:
-        ValueError: the learning rate was left open.
+        ValueError: the learning rate or the warm-up was left open.
     """
-    if config.learning_rate is None:
-        raise ValueError("learning_rate must be a number here. Received: learning_rate=None")
-    schedule = LinearWarmupDecay(config.learning_rate, max(1, steps), round(config.warmup * steps))
-    return AdamW(schedule, weight_decay=config.weight_decay, global_clipnorm=config.clip_norm)
+    for name in ("learning_rate", "warmup"):
+        if getattr(config, name) is None:
+            raise ValueError(f"{name} must be a number here. Received: {name}=None")
+    schedule = LinearWarmupDecay(config.learning_rate, max(1, steps), round(config.warmup * steps), accumulate)
+    return AdamW(
+        schedule,
+        weight_decay=config.weight_decay,
+        global_clipnorm=config.clip_norm,
+        gradient_accumulation_steps=accumulate if accumulate > 1 else None,
+    )

@@ -19,30 +19,44 @@ tqdm = LazyModule("tqdm.auto", install="tqdm")
 class Progress(keras.callbacks.Callback):
     """A progress bar for each epoch with loss, real tokens per second, and share of padding; one line each when done.
 
+    With several epochs it also tells how long the whole training will take, without validation.
+
     Args:
         batches: the numbered batches that the model is trained on.
         label: shown in front of the bar.
+        flops_per_slot: arithmetic of a step for each slot, padding included, see `training_flops`.
+        peak: most operations per second that this machine does, see `matmul_rate`. With both, the share of it that the training
+            reaches is shown.
 
-    It also adds `tokens_per_second` and `padding` to the logs of each epoch, for `CSVLogger` and the training history.
+    It also adds `tokens_per_second`, `padding` and `share_of_peak` to the logs of each epoch, for `CSVLogger` and the training
+    history.
     """
 
-    def __init__(self, batches: Batches, label: str = "training") -> None:
+    def __init__(
+        self, batches: Batches, label: str = "training", flops_per_slot: float | None = None, peak: float | None = None
+    ) -> None:
         super().__init__()
         self.batches = batches
         self.label = label
+        self.flops_per_slot = flops_per_slot
+        self.peak = peak
         self._bar: Any = None
         self._first_step = self._counted = 0
         self._real = self._slots = 0
         self._seconds = self._began = 0.0
+        self._steps = batches.steps_per_epoch
+        self._steps_left = 0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._first_step = epoch * self.batches.steps_per_epoch
+        self._steps = (self.params or {}).get("steps") or self.batches.steps_per_epoch
+        self._first_step = epoch * self._steps
         self._counted = 0
         self._real = self._slots = 0
         self._seconds = 0.0
         epochs = (self.params or {}).get("epochs", epoch + 1)
+        self._steps_left = (epochs - epoch) * self._steps if epochs > 1 else 0
         self._bar = tqdm.tqdm(
-            total=self.batches.steps_per_epoch,
+            total=self._steps,
             desc=f"{self.label} {epoch + 1}/{epochs}",
             unit="batch",
             file=sys.stdout,
@@ -57,7 +71,7 @@ class Progress(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         self._seconds += time.perf_counter() - self._began
         # One call may stand for several batches (steps_per_execution), the last one also for some after the end of the epoch.
-        while self._counted <= min(batch, self.batches.steps_per_epoch - 1):
+        while self._counted <= min(batch, self._steps - 1):
             real, slots = self.batches.counts(self._first_step + self._counted)
             self._counted += 1
             self._real += real
@@ -67,15 +81,22 @@ class Progress(keras.callbacks.Callback):
             self._bar.set_postfix_str(self._summary(logs), refresh=False)
 
     def _rates(self) -> dict[str, float]:
-        return {
-            "tokens_per_second": self._real / max(self._seconds, 1e-9),
-            "padding": 1.0 - self._real / max(self._slots, 1),
-        }
+        seconds = max(self._seconds, 1e-9)
+        rates = {"tokens_per_second": self._real / seconds, "padding": 1.0 - self._real / max(self._slots, 1)}
+        if self.flops_per_slot is not None and self.peak is not None:
+            rates["share_of_peak"] = self._slots * self.flops_per_slot / seconds / self.peak
+        return rates
 
     def _summary(self, logs: dict[str, Any]) -> str:
         rates = self._rates()
         shown = [f"{name} {float(value):.3f}" for name, value in logs.items() if name not in rates and name != "learning_rate"]
-        return ", ".join([*shown, f"{rates['tokens_per_second']:,.0f} tokens/s", f"padding {rates['padding']:.1%}"])
+        shown += [f"{rates['tokens_per_second']:,.0f} tokens/s", f"padding {rates['padding']:.1%}"]
+        if "share_of_peak" in rates:
+            shown.append(f"{rates['share_of_peak']:.0%} of peak")
+        left = self._steps_left - self._counted
+        if self._counted and left > 0:
+            shown.append(f"{tqdm.tqdm.format_interval(left * self._seconds / self._counted)} left")
+        return ", ".join(shown)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if logs is not None:

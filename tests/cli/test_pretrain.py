@@ -148,14 +148,16 @@ def test_no_epochs_and_nothing_held_out(here: Path, capsys: pytest.CaptureFixtur
 
 
 def _learned_from(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The documents that a run splits; it ends there."""
+    """The documents that a run reads; it ends there."""
     seen: list[str] = []
+    module = sys.modules["keras_bert_lab.recipes.pretrain"]
+    read = module.read_documents
 
-    def instead(documents: list[str], share: float, seed: int) -> None:
-        seen.extend(documents)
+    def instead(*arguments: Any, **settings: Any) -> None:
+        seen.extend(read(*arguments, **settings).corpus)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sys.modules["keras_bert_lab.recipes.pretrain"], "_split", instead)
+    monkeypatch.setattr(module, "read_documents", instead)
     return seen
 
 

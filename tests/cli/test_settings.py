@@ -105,8 +105,8 @@ def test_a_file_of_settings_and_options_after_it(calls: list[dict[str, Any]], he
     settings = called(calls, "pretrain", "--config", "a.yaml", "--encoder.hidden_size", "128", "--epochs", "2")
     assert (settings["corpus"], settings["output"], settings["epochs"]) == (["c.txt", "d.txt"], "runs/a", 2)
     assert (settings["encoder"]["preset"], settings["encoder"]["hidden_size"]) == ("bert_small", 128)
-    assert (settings["optimizer"]["learning_rate"], settings["optimizer"]["warmup"]) == (0.5, 0.1)
-    assert (settings["vocabulary"]["file"], settings["overwrite"], settings["batch_size"]) == ("v.txt", True, 32)
+    assert (settings["optimizer"]["learning_rate"], settings["optimizer"]["weight_decay"]) == (0.5, 0.01)
+    assert (settings["vocabulary"]["file"], settings["overwrite"], settings["held_out"]) == ("v.txt", True, 0.02)
     assert called(calls, "pretrain", "e.txt", "--config", "a.yaml")["corpus"] == ["e.txt"]  # a word goes before the file
     assert called(calls, "pretrain", "--config", "a.yaml", "e.txt", "f.txt")["corpus"] == ["e.txt", "f.txt"]
     assert called(calls, "pretrain", "--epochs", "2", "--config", "a.yaml")["epochs"] == 7  # options after it go before it

@@ -26,7 +26,8 @@ def _difference(ours: Any, theirs: Any) -> float:
 def main(path: Path) -> None:
     (cpu,) = tf.config.list_physical_devices("CPU")
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-    from keras_bert_lab import AdamW
+    from keras_bert_lab import AdamW, Distillation
+    from tests.tasks.small_pairs import STORIES, pair_model
     from tests.tasks.small_tasks import LABELS, TEXTS, classifier, language_model
 
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
@@ -44,9 +45,24 @@ def main(path: Path) -> None:
         evaluation = model.evaluate(TEXTS, batch_size=3, sequence_length=13, verbose=0)
         return model, [*history.history["loss"], *evaluation]
 
+    def pairs(optimizer: keras.optimizers.Optimizer) -> tuple[Any, list[float]]:
+        model = pair_model(compiled=False)
+        model.compile(optimizer)
+        how: dict[str, Any] = {"batch_size": 3, "sequence_length": 19, "sentence_pairs": "next"}
+        history = model.fit(STORIES, epochs=2, verbose=0, **how)
+        return model, [each for name in sorted(history.history) for each in history.history[name]]
+
+    def student(optimizer: keras.optimizers.Optimizer) -> tuple[Any, list[float]]:
+        model = Distillation(language_model(compiled=False), language_model(seed=5, compiled=False, num_layers=2))
+        model.compile(optimizer)
+        history = model.fit(TEXTS, batch_size=3, sequence_length=13, epochs=2, verbose=0, validation_data=TEXTS)
+        return model, [each for name in sorted(history.history) for each in history.history[name]]
+
     tasks: dict[str, Callable[[], tuple[Any, list[float]]]] = {
         "classifier": lambda: sorter(keras.optimizers.SGD(0.1)),
         "language_model": lambda: filler(keras.optimizers.SGD(0.1)),
+        "pairs": lambda: pairs(keras.optimizers.SGD(0.1)),
+        "distillation": lambda: student(keras.optimizers.SGD(0.1)),
         "language_model_clipped": lambda: filler(AdamW(1e-2, epsilon=1e-3, global_clipnorm=0.1)),
     }
     found = {}

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_bert_lab import MaskedLanguageModel, Preprocessor, WordPieceTokenizer, load_task, save_task
+from keras_bert_lab import AdamW, MaskedLanguageModel, Preprocessor, WordPieceTokenizer, load_task, save_task
 from tests.formats import huggingface_folders as hf
 from tests.oracle import dense, softmax
 from tests.samples import numpy, randomise
@@ -40,17 +40,30 @@ def test_pairs_and_the_head_are_needed(model: MaskedLanguageModel) -> None:
         language_model().predict_next_sentence(PAIRS)
 
 
-def test_the_second_head_is_not_trained_and_nothing_warns() -> None:
+@pytest.mark.parametrize("eagerly", [True, False])
+def test_without_pairs_the_second_head_is_not_changed_and_nothing_warns(eagerly: bool) -> None:
     keras.utils.set_random_seed(3)
     trained = MaskedLanguageModel(encoder(), preprocessor(), next_sentence=True)
     idle = [*trained.encoder.pooler.weights, *trained.next_sentence_head.weights]
     before = [numpy(weight) for weight in idle]
-    trained.compile(keras.optimizers.SGD(0.3), run_eagerly=True)
-    trained.fit(DOCUMENTS, batch_size=3, sequence_length=13, verbose=0)
+    trained.compile(AdamW(0.1, weight_decay=0.3), run_eagerly=eagerly)  # without a gradient there is no decay either
+    history = trained.fit(DOCUMENTS, batch_size=3, sequence_length=13, verbose=0).history
     for weight, values in zip(idle, before, strict=True):
         np.testing.assert_array_equal(numpy(weight), values)
-    assert not {id(weight) for weight in idle} & {id(weight) for weight in trained.trainable_variables}
-    assert {id(weight) for weight in idle} <= {id(weight) for weight in trained.non_trainable_variables}
+    assert set(history) == {"loss", "accuracy", "perplexity"}
+    assert {id(weight) for weight in idle} <= {id(weight) for weight in trained.trainable_variables}
+
+
+def test_texts_without_pairs_train_all_else_as_a_model_without_the_second_head() -> None:
+    first, second = language_model(compiled=False), language_model(compiled=False)
+    both = MaskedLanguageModel(second.encoder, second.preprocessor, next_sentence=True)
+    both.head.set_weights(second.head.get_weights())
+    for model in (first, both):
+        model.compile(AdamW(1e-2))
+    history = [model.fit(DOCUMENTS, batch_size=3, sequence_length=13, epochs=2, verbose=0).history for model in (first, both)]
+    assert history[0] == history[1]
+    for ours, theirs in zip(first.weights, [*both.encoder.weights, *both.head.weights], strict=True):
+        np.testing.assert_array_equal(numpy(ours), numpy(theirs))
 
 
 def test_it_comes_back_from_our_own_format(model: MaskedLanguageModel, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return json.loads(path.read_text())
 
 
-@pytest.mark.parametrize("task", ["classifier", "language_model", "language_model_clipped"])
+@pytest.mark.parametrize("task", ["classifier", "language_model", "language_model_clipped", "pairs", "distillation"])
 def test_two_replicas_train_as_one_device(found: dict[str, Any], task: str) -> None:
     one, two = found[task]["losses"]
     assert found[task]["replicas"] == [1, 2]

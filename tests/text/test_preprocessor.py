@@ -203,7 +203,7 @@ def test_truncation_of_pairs(tokenizer, truncate, length, first, second, kept):
     assert types == [0] * (kept[0] + 2) + [1] * (kept[1] + 1) + [0] * padding
 
 
-@pytest.mark.parametrize("truncate", ["round_robin", "waterfall", "longest_first"])
+@pytest.mark.parametrize("truncate", ["round_robin", "waterfall", "longest_first", "head_tail"])
 def test_truncation_is_row_by_row(tokenizer, truncate):
     preprocessor = kbl.Preprocessor(tokenizer, max_length=9, truncate=truncate)
     pairs = [(A_TEXT, B_TEXT), ("a1", B_TEXT), (A_TEXT, "b1"), ("a1", "b1")]
@@ -215,8 +215,36 @@ def test_truncation_is_row_by_row(tokenizer, truncate):
 
 
 @pytest.mark.parametrize("truncate", ["round_robin", "waterfall", "longest_first"])
-def test_one_text_loses_its_end_whatever_the_mode(tokenizer, truncate):
+def test_one_text_loses_its_end_in_most_modes(tokenizer, truncate):
     assert rows_of(kbl.Preprocessor(tokenizer, 5, truncate)([A_TEXT]))[0][0] == [CLS, 5, 6, 7, SEP]
+
+
+@pytest.mark.parametrize(
+    ("room", "head", "tail"),
+    [(1, 0, 1), (2, 1, 1), (3, 1, 2), (4, 1, 3), (5, 1, 4), (6, 2, 4), (7, 7, 0), (8, 7, 0)],  # 7 tokens fit into 7
+)
+def test_head_and_tail_of_one_text(tokenizer, room, head, tail):
+    if room == 1:
+        preprocessor = kbl.Preprocessor(tokenizer, truncate="head_tail")
+        ids = preprocessor.pack([tokenizer.tokenize([A_TEXT])], 3)["input_word_ids"].numpy().tolist()[0]
+    else:
+        ids = rows_of(kbl.Preprocessor(tokenizer, max_length=room + 2, truncate="head_tail")([A_TEXT]))[0][0]
+    assert ids == [CLS, *A[:head], *(A[-tail:] if tail else []), SEP]
+
+
+def test_head_and_tail_are_those_of_the_paper():
+    """Sun et al. 2019 keep the first 128 and the last 382 of 510 tokens."""
+    words = [f"w{n}" for n in range(700)]
+    tokenizer = kbl.WordPieceTokenizer([*TOKENS[:5], *words])
+    ids = rows_of(kbl.Preprocessor(tokenizer, truncate="head_tail")([" ".join(words)]))[0][0]
+    assert ids == [CLS, *range(5, 5 + 128), *range(5 + 700 - 382, 5 + 700), SEP]
+
+
+def test_head_and_tail_of_a_pair(tokenizer):
+    """Shortened as with longest_first, here to 5 and 4 tokens; each text then loses its middle."""
+    ids, _, types = rows_of(kbl.Preprocessor(tokenizer, 12, "head_tail")(([A_TEXT], ["b1 b2 b3 b4 b5"])))[0]
+    assert ids == [CLS, A[0], *A[-4:], SEP, B[0], *B[2:5], SEP]
+    assert types == [0] * 7 + [1] * 5
 
 
 def test_rows_before_padding(tokenizer):
@@ -335,7 +363,9 @@ def test_config_round_trip(tokenizer):
 
 
 def test_unknown_truncation_is_refused(tokenizer):
-    message = r"truncate must be one of \['round_robin', 'waterfall', 'longest_first'\]\. Received: truncate='longest'"
+    message = (
+        r"truncate must be one of \['round_robin', 'waterfall', 'longest_first', 'head_tail'\]\. Received: truncate='longest'"
+    )
     with pytest.raises(ValueError, match=message):
         kbl.Preprocessor(tokenizer, truncate="longest")
 

@@ -312,3 +312,17 @@ def test_trains_an_encoder_in_a_functional_model():
 def test_a_rate_that_was_left_open_is_refused() -> None:
     with pytest.raises(ValueError, match="learning_rate must be a number here. Received: learning_rate=None"):
         build_adamw(OptimizerConfig(learning_rate=None), 10)
+    with pytest.raises(ValueError, match="warmup must be a number here. Received: warmup=None"):
+        build_adamw(OptimizerConfig(warmup=None), 10)
+
+
+def test_accumulated_gradients_change_the_weights_once():
+    """Three batches whose gradients have the mean of one batch: the same weights, with its clipping and its rate."""
+    settings = OptimizerConfig(learning_rate=0.3, warmup=0.4, weight_decay=0.2, clip_norm=0.5)
+    wanted = trained(build_adamw(settings, 5), variables(), gradients(5))
+    parts = [[[factor * tf.convert_to_tensor(each) for each in found] for factor in (0.5, 2.0, 0.5)] for found in gradients(5)]
+    optimizer = build_adamw(settings, 5, accumulate=3)
+    found = trained(optimizer, variables(), [part for step in parts for part in step])
+    for mine, other in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-5, atol=1e-6)
+    assert int(optimizer.iterations) == 5

@@ -63,6 +63,31 @@ def test_numbers_by_hand(batches, capsys):
 
 
 @pytest.mark.usefixtures("half_second_steps")
+def test_share_of_the_peak_and_time_left(batches, capsys):
+    """128 slots in 1.5 seconds, 30 operations each, on a machine that does 12,800 in a second: a fifth of the peak."""
+    callback = kbl.Progress(batches, flops_per_slot=30.0, peak=12_800.0)
+    callback.set_params({"epochs": 3, "steps": 3})
+    assert epoch(callback, 0)["share_of_peak"] == pytest.approx(SLOTS * 30 / 1.5 / 12_800)
+    shown = capsys.readouterr().out
+    assert "20% of peak, 00:03 left" in shown  # two more epochs of three steps
+    epoch(callback, 2)
+    assert "left" not in capsys.readouterr().out.split("\r")[-1]
+
+
+@pytest.mark.usefixtures("half_second_steps")
+def test_an_epoch_can_be_as_long_as_one_likes(batches, capsys):
+    """Two steps in what `fit` calls an epoch: the second one begins with the third batch, the third with the second again."""
+    callback = kbl.Progress(batches)
+    callback.set_params({"epochs": 4, "steps": 2})
+    padding = [epoch(callback, number, steps=2)["padding"] for number in range(3)]
+    counts = [batches.counts(step) for step in range(6)]
+    for number, found in enumerate(padding):
+        (real, slots), (more_real, more_slots) = counts[2 * number : 2 * number + 2]
+        assert found == pytest.approx(1 - (real + more_real) / (slots + more_slots))
+    assert "2/2" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("half_second_steps")
 def test_each_epoch_counts_anew(batches, capsys):
     callback = kbl.Progress(batches)
     callback.set_params({"epochs": 5})

@@ -71,8 +71,8 @@ def test_in_an_optimizer():
 
 
 def test_config_round_trip():
-    schedule = kbl.LinearWarmupDecay(0.3, 101, 13)
-    assert schedule.get_config() == {"peak": 0.3, "total_steps": 101, "warmup_steps": 13}
+    schedule = kbl.LinearWarmupDecay(0.3, 101, 13, accumulate=3)
+    assert schedule.get_config() == {"peak": 0.3, "total_steps": 101, "warmup_steps": 13, "accumulate": 3}
     copy = keras.optimizers.schedules.deserialize(keras.optimizers.schedules.serialize(schedule))
     assert isinstance(copy, kbl.LinearWarmupDecay)
     assert copy.get_config() == schedule.get_config()
@@ -89,3 +89,14 @@ def test_impossible_peaks_are_refused(peak):
 def test_impossible_steps_are_refused(total_steps, warmup_steps):
     with pytest.raises(ValueError, match=rf"Received: total_steps={total_steps}, warmup_steps={warmup_steps}$"):
         kbl.LinearWarmupDecay(0.3, total_steps, warmup_steps)
+
+
+def test_batches_of_one_step_have_its_rate():
+    """Keras counts batches where the optimizer accumulates gradients."""
+    one, three = kbl.LinearWarmupDecay(0.3, 23, 7), kbl.LinearWarmupDecay(0.3, 23, 7, accumulate=3)
+    assert [float(three(batch)) for batch in range(75)] == [float(one(batch // 3)) for batch in range(75)]
+
+
+def test_a_step_has_a_batch():
+    with pytest.raises(ValueError, match="accumulate must be an integer of at least 1. Received: accumulate=0"):
+        kbl.LinearWarmupDecay(0.3, 23, 7, accumulate=0)
