@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 
 from keras_bert_lab import load_task
 from keras_bert_lab.batches import open_corpus
@@ -129,6 +130,15 @@ def test_tensorboard_is_asked_for_before_anything_long(
     monkeypatch.setitem(sys.modules, "tensorboard", None)
     message = refused(capsys, prepared, "--output", "a", *SMALL, *FEW, "--tensorboard", "tb")
     assert "pip install keras-bert-lab[tensorboard]" in message
+
+
+def test_what_tensorboard_reads(prepared: str, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    figures = run(capsys, prepared, "--output", "a", *SMALL, *FEW, "--validate_every", "2", "--tensorboard", "tb")
+    events = accumulator.EventAccumulator("tb/validation")
+    events.Reload()
+    found = [float(tf.make_ndarray(each.tensor_proto)) for each in events.Tensors("epoch_loss")]
+    assert found == pytest.approx(figures["history"]["val_loss"], rel=1e-6)
 
 
 @pytest.mark.parametrize(

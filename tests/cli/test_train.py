@@ -114,10 +114,12 @@ def test_without_validation_the_last_epoch_stays(here: Path, bert: Path, capsys:
 
 def test_half_precision_and_length(here: Path, bert: Path) -> None:
     arguments = ["train", table(here / "t.csv"), "--encoder", str(bert), "--output", "a", *FIT]
-    assert main([*arguments, "--precision", "mixed_bfloat16", "--max_length", "7", "--dropout", "0.3"]) == 0
+    arguments += ["--precision", "mixed_bfloat16", "--max_length", "7", "--truncate", "head_tail", "--dropout", "0.3"]
+    assert main(arguments) == 0
     model = load_task(here / "a")
     assert model.dtype_policy.name == model.encoder.dtype_policy.name == "mixed_bfloat16"
-    assert (model.preprocessor.row_length, model.dropout, model.encoder.config.dropout) == (7, 0.3, 0.3)
+    assert (model.preprocessor.row_length, model.preprocessor.truncate) == (7, "head_tail")
+    assert (model.dropout, model.encoder.config.dropout) == (0.3, 0.3)
     assert model.encoder.config.attention_dropout == 0.3
     assert load_task(bert).encoder.dtype_policy.name == "float32"
 

@@ -171,10 +171,10 @@ def test_a_vocabulary_of_another_size_is_refused(more: int, tmp_path: Path) -> N
 def test_a_new_classifier_on_a_pretrained_encoder(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder = folder_of("Model", tmp_path)
     task = TextClassifier.from_pretrained(
-        folder, ["no", "yes"], dropout=0.25, max_length=7, name="mine", dtype="mixed_bfloat16"
+        folder, ["no", "yes"], dropout=0.25, max_length=7, truncate="head_tail", name="mine", dtype="mixed_bfloat16"
     )
     assert (task.kind, task.labels, task.dropout, task.transform, task.name) == ("binary", ["no", "yes"], 0.25, None, "mine")
-    assert task.preprocessor.row_length == 7
+    assert (task.preprocessor.row_length, task.preprocessor.truncate) == (7, "head_tail")
     assert task.dtype_policy.name == task.encoder.dtype_policy.name == "mixed_bfloat16"
     np.testing.assert_array_equal(task.encoder.embedding_table, hf.tensors()["embeddings.word_embeddings.weight"])
     assert caplog.records == []
