@@ -15,8 +15,9 @@ Memory is the highest resident size after the imports (and after the library's f
 the size then, in MiB and in copies of the weights (86.7 MiB, half of them the table of tokens). A mapped file counts where it
 was read, and so does what was freed but not given back to the system.
 
-Expected, in benchmarks/results/loading.json: less of all than KerasHub, ours at most 1.3 copies of the weights. transformers loads in less time and memory: it maps the
-file, and reads of the table of tokens only the rows that the text needs. No seed: the heads are random.
+Expected, in benchmarks/results/loading.json: less of all than KerasHub, ours at most 1.3 copies of the weights. transformers
+loads in less time and memory: it maps the file, and reads of the table of tokens only the rows that the text needs. No seed:
+the heads are random.
 """
 
 from __future__ import annotations

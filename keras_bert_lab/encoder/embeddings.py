@@ -74,7 +74,10 @@ class Embeddings(keras.layers.Layer):
         self.projection = None
         if width != hidden_size:
             self.projection = keras.layers.Dense(
-                hidden_size, kernel_initializer=initial_weights(self.initializer_range), dtype=self.dtype_policy, name="projection"
+                hidden_size,
+                kernel_initializer=initial_weights(self.initializer_range),
+                dtype=self.dtype_policy,
+                name="projection",
             )
         self.dropout_layer = Dropout(dropout, dtype=self.dtype_policy, name="dropout")
 

@@ -13,10 +13,10 @@ from keras_bert_lab.encoder.embeddings import Embeddings
 from keras_bert_lab.encoder.encoder_block import EncoderBlock
 from keras_bert_lab.encoder.feed_forward import FeedForward
 from keras_bert_lab.encoder.frozen_weights import freeze_weights, frozen_weights, train_whole
+from keras_bert_lab.encoder.initial_weights import blank_weights, initial_weights
 from keras_bert_lab.encoder.resizing import copy_and_grow
 from keras_bert_lab.encoder.self_attention import SelfAttention
 from keras_bert_lab.encoder.sublayers import copies
-from keras_bert_lab.encoder.initial_weights import blank_weights, initial_weights
 
 __all__ = ["Encoder"]
 

@@ -11,7 +11,7 @@ from keras import ops
 
 from keras_bert_lab.lazy import LazyModule
 
-__all__ = ["host_array", "hand_over"]
+__all__ = ["hand_over", "host_array"]
 
 tf = LazyModule("tensorflow")
 

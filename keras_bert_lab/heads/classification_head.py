@@ -8,9 +8,9 @@ import keras
 
 from keras_bert_lab import contract
 from keras_bert_lab.encoder import kernels
+from keras_bert_lab.encoder.initial_weights import initial_weights
 from keras_bert_lab.heads.kinds import kind_of
 from keras_bert_lab.heads.pooling import Pooling
-from keras_bert_lab.encoder.initial_weights import initial_weights
 
 __all__ = ["TRANSFORMS", "ClassificationHead"]
 

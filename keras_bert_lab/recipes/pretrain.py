@@ -27,7 +27,7 @@ from keras_bert_lab.recipes.pretraining_data import gaps_in, read_documents
 from keras_bert_lab.recipes.pretraining_models import ENCODER, VOCABULARY, earlier_model, new_model, student
 from keras_bert_lab.recipes.pretraining_pace import Pace
 from keras_bert_lab.recipes.pretraining_presets import PRESETS, completed
-from keras_bert_lab.recipes.runs import LARGEST_SEED, plain, run_of
+from keras_bert_lab.recipes.runs import LARGEST_SEED, Run, plain, run_of
 from keras_bert_lab.tasks import Distillation, MaskedLanguageModel
 from keras_bert_lab.training import FillMaskExamples, Progress, build_adamw, matmul_rate, training_flops
 
@@ -150,7 +150,8 @@ def pretrain(
     with run_of("pretrain", output, overwrite, settings) as run:
         keras.utils.set_random_seed(seed)
         model: MaskedLanguageModel | None = None
-        own_rate, lesson = preset.learning_rate, None
+        lesson: Distillation | None = None
+        own_rate: float | None = preset.learning_rate
         if start is not None:
             opened = open_model(start, MaskedLanguageModel)
             model = earlier_model(opened, vocabulary, encoder, sequence_length, precision, pairs != "none")
@@ -182,19 +183,7 @@ def pretrain(
         history: dict[str, list[float]] = {}
         if total:
             examples = _examples(lines, base if kept is None else kept, model)
-            batches, (rounds, each) = pace.batches(base, total), pace.rounds(total)
-            flops = training_flops(model.encoder.config, sequence_length, base.masked_positions) / sequence_length
-            peak = matmul_rate("bfloat16" if precision == "mixed_bfloat16" else "float32")
-            history = run.fit(
-                learner,
-                batches,
-                epochs=rounds,
-                steps_per_epoch=each * accumulate,
-                validation_data=kept,
-                verbose=0,
-                callbacks=[Progress(batches, "pretraining", flops, peak), examples, *more],
-            )
-            run.figures["matmul_rate"] = peak
+            history = _learn(run, learner, base, kept, pace, total, [examples, *more])
         run.figures |= {
             "documents": len(documents.learned),
             "held_out_documents": len(documents.held_out),
@@ -208,6 +197,30 @@ def pretrain(
         run.save(model)
     _print_end(run.output, run.figures)
     return run.figures
+
+
+def _learn(
+    run: Run,
+    learner: Any,
+    base: PretrainingBatches,
+    kept: PretrainingBatches | None,
+    pace: Pace,
+    total: int,
+    callbacks: list[keras.callbacks.Callback],
+) -> dict[str, list[float]]:
+    """Train, with progress beside what the machine could do."""
+    batches, (rounds, each) = pace.batches(base, total), pace.rounds(total)
+    flops = training_flops(learner.encoder.config, base.sequence_length, base.masked_positions) / base.sequence_length
+    run.figures["matmul_rate"] = matmul_rate(learner.compute_dtype)
+    return run.fit(
+        learner,
+        batches,
+        epochs=rounds,
+        steps_per_epoch=each * pace.accumulate,
+        validation_data=kept,
+        verbose=0,
+        callbacks=[Progress(batches, "pretraining", flops, run.figures["matmul_rate"]), *callbacks],
+    )
 
 
 def _lines(path: pathlib.Path | None) -> list[str]:

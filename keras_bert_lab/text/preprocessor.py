@@ -159,7 +159,7 @@ class Preprocessor(keras.layers.Layer):
         if by_ends or self.truncate == "longest_first":
             room = tf.cast(room, tf.int64)
             lengths = [segment.row_lengths() for segment in segments]
-            kept = [tf.minimum(lengths[0], room)] if len(segments) == 1 else _longest_first(*lengths, room)
+            kept = _longest_first(lengths[0], lengths[-1], room) if len(segments) == 2 else [tf.minimum(lengths[0], room)]
             first = [(count + 2) // 4 if by_ends else count for count in kept]
             return [_outer_tokens(*each) for each in zip(segments, first, map(tf.subtract, kept, first), strict=True)]
         trimmers = {"round_robin": tf_text.RoundRobinTrimmer, "waterfall": tf_text.WaterfallTrimmer}

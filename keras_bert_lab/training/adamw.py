@@ -118,9 +118,9 @@ def build_adamw(config: OptimizerConfig, steps: int, accumulate: int = 1) -> Ada
     Raises:
         ValueError: the learning rate or the warm-up was left open.
     """
-    for name in ("learning_rate", "warmup"):
-        if getattr(config, name) is None:
-            raise ValueError(f"{name} must be a number here. Received: {name}=None")
+    if config.learning_rate is None or config.warmup is None:
+        name = "learning_rate" if config.learning_rate is None else "warmup"
+        raise ValueError(f"{name} must be a number here. Received: {name}=None")
     schedule = LinearWarmupDecay(config.learning_rate, max(1, steps), round(config.warmup * steps), accumulate)
     return AdamW(
         schedule,
