@@ -21,7 +21,6 @@ __all__ = ["Distillation"]
 _SOFT, _COSINE = "soft_loss", "cosine_loss"
 
 
-@keras.saving.register_keras_serializable(package="keras_bert_lab")
 class Distillation(PretrainingTask, keras.Model):
     """A student learns from the text, and from a teacher that reads the same.
 

@@ -24,7 +24,7 @@ tf = LazyModule("tensorflow")
 _DEFAULT_LENGTH = 128
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass
 class _Paced:
     """Numbered batches with another number of them in an epoch."""
 
@@ -190,7 +190,8 @@ def fit_arguments(
     train = _numbered(task, x, batch_size, how) if ours else None
     if train is None:
         return arguments | {"x": x}
-    train = train if steps is None else _Paced(train, steps)
+    if steps is not None:
+        train = _Paced(train, steps)
     if verbose:
         arguments["callbacks"].append(Progress(train, task.label))
     return arguments | {

@@ -67,7 +67,7 @@ def student_of(teacher: MaskedLanguageModel, num_layers: int | None = None) -> M
     with blank_weights():
         smaller = Encoder.from_config(config)
         student = MaskedLanguageModel(smaller, teacher.preprocessor, teacher.next_sentence)
-    copied = [
+    copied: list[tuple[Any, Any]] = [
         (smaller.embeddings, encoder.embeddings),
         *((block, encoder.blocks[place]) for block, place in zip(smaller.blocks, chosen, strict=True)),
         (smaller.final_norm, encoder.final_norm),

@@ -1,6 +1,6 @@
 """Run in a fresh process: train tasks on one device and on two, with the same global batches.
 
-    python on_two_replicas.py FOUND.json
+    python on_two_replicas.py FOUND.json TASK ...
 
 Two logical CPU devices stand for two GPUs. They must be made before TensorFlow starts, hence the process of its own.
 """
@@ -23,7 +23,7 @@ def _difference(ours: Any, theirs: Any) -> float:
     return max(float(np.abs(a - b).max()) for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True))
 
 
-def main(path: Path) -> None:
+def main(path: Path, names: list[str]) -> None:
     (cpu,) = tf.config.list_physical_devices("CPU")
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
     from keras_bert_lab import AdamW, Distillation
@@ -49,13 +49,14 @@ def main(path: Path) -> None:
         model = pair_model(compiled=False)
         model.compile(optimizer)
         how: dict[str, Any] = {"batch_size": 3, "sequence_length": 19, "sentence_pairs": "next"}
-        history = model.fit(STORIES, epochs=2, verbose=0, **how)
+        texts = model.batches(TEXTS, 3, 13)  # validation without pairs must not change how the training is counted
+        history = model.fit(STORIES, epochs=2, verbose=0, validation_data=texts, **how)
         return model, [each for name in sorted(history.history) for each in history.history[name]]
 
     def student(optimizer: keras.optimizers.Optimizer) -> tuple[Any, list[float]]:
         model = Distillation(language_model(compiled=False), language_model(seed=5, compiled=False, num_layers=2))
         model.compile(optimizer)
-        history = model.fit(TEXTS, batch_size=3, sequence_length=13, epochs=2, verbose=0, validation_data=TEXTS)
+        history = model.fit(TEXTS, batch_size=3, sequence_length=13, epochs=2, verbose=0)
         return model, [each for name in sorted(history.history) for each in history.history[name]]
 
     tasks: dict[str, Callable[[], tuple[Any, list[float]]]] = {
@@ -66,11 +67,11 @@ def main(path: Path) -> None:
         "language_model_clipped": lambda: filler(AdamW(1e-2, epsilon=1e-3, global_clipnorm=0.1)),
     }
     found = {}
-    for name, task in tasks.items():
+    for name in names:
         results = []
         for scope in (contextlib.nullcontext(), strategy.scope()):
             with scope:
-                results.append(task())
+                results.append(tasks[name]())
         (one, one_losses), (two, two_losses) = results
         found[name] = {
             "replicas": [one.distribute_strategy.num_replicas_in_sync, two.distribute_strategy.num_replicas_in_sync],
@@ -81,4 +82,4 @@ def main(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2:])

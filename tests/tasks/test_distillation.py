@@ -246,9 +246,7 @@ def test_pairs_of_sentences_are_refused() -> None:
     model.compile(run_eagerly=True)
     with pytest.raises(ValueError, match="Received: sentence_pairs='next' for a Distillation with next_sentence=False"):
         model.fit(STORIES, **PAIRS)
-    with pytest.raises(
-        ValueError, match="Received: batches with next_sentence_labels for a Distillation with next"
-    ):
+    with pytest.raises(ValueError, match="Received: batches with next_sentence_labels for a Distillation with next"):
         model.fit(model.student.batches(STORIES, **PAIRS))
 
 

@@ -77,7 +77,7 @@ def test_a_prepared_corpus_is_as_good_as_its_texts(corpora: dict[bool, Corpus]) 
 
 def test_a_corpus_is_evaluated_and_validated(corpora: dict[bool, Corpus]) -> None:
     model = model_of(next_sentence=True)
-    how = PAIRS | {"batch_size": 31}
+    how = PAIRS | {"batch_size": 211}
     corpus = corpora[True]
     batches = model.batches(corpus, **how)
     found = model.evaluate(corpus, **how, verbose=0, return_dict=True)
@@ -143,9 +143,7 @@ def test_an_epoch_may_have_another_number_of_steps(capsys: pytest.CaptureFixture
 @pytest.mark.parametrize("steps", [0, 2.5])
 def test_an_impossible_number_of_steps_is_refused(steps: Any) -> None:
     model = language_model()
-    with pytest.raises(
-        ValueError, match=f"steps_per_epoch must be an integer of at least 1. Received: .*={steps}"
-    ):
+    with pytest.raises(ValueError, match=f"steps_per_epoch must be an integer of at least 1. Received: .*={steps}"):
         model.fit(model.batches(TEXTS, **HOW), steps_per_epoch=steps)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -187,6 +188,24 @@ def test_the_class_of_a_pair_is_learned(kind: Any, epochs: int) -> None:
         not_so = [(second, first) for first, second in follows]
     assert model.predict_next_sentence(follows).min() > 0.5
     assert model.predict_next_sentence(not_so).max() < 0.5
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_saved_model_goes_on_where_it_stopped(first: bool, tmp_path: Path) -> None:
+    """Also when pairs come for the first time after it was saved."""
+    model = pair_model(compiled=False)
+    model.compile(AdamW(1e-2), run_eagerly=True)
+    before, after = ({"sentence_pairs": "next" if pairs else "none"} for pairs in (first, True))
+    model.fit(STORIES, **(HOW | before), verbose=0)
+    model.save(tmp_path / "x.keras")
+    again = keras.saving.load_model(tmp_path / "x.keras")
+    assert again.next_sentence
+    again.run_eagerly = True
+    histories = [each.fit(STORIES, **(HOW | after), verbose=0).history for each in (model, again)]
+    assert histories[0] == histories[1]
+    assert int(again.optimizer.iterations) == int(model.optimizer.iterations)
+    for ours, theirs in zip(again.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_the_same_as_texts_as_a_data_set_and_as_batches() -> None:
