@@ -17,6 +17,7 @@ from keras_bert_lab.data import (
     read_corpus,
     read_table,
     sample_data,
+    sample_encoder,
     write_table,
 )
 from keras_bert_lab.encoder import (
@@ -111,6 +112,7 @@ __all__ = [
     "read_table",
     "read_vocabulary",
     "sample_data",
+    "sample_encoder",
     "save_encoder",
     "save_task",
     "set_trainable",

@@ -3,6 +3,7 @@
 | what | where it is looked for, and fetched to |
 |---|---|
 | a folder | there |
+| `sample:encoder` | the encoder that comes with the package: `kbl.sample_encoder()` |
 | an archive (`.tar`, `.tar.gz`, `.tgz`, `.zip`) | unpacked once into `~/.cache/keras_bert_lab/archives` |
 | `https://tfhub.dev/…` | the cache of tensorflow_hub: `$TFHUB_CACHE_DIR`, else `tfhub_modules` in the temporary folder |
 | `https://www.kaggle.com/models/…`, owner/model/framework/variation | that one, and kagglehub's: `$KAGGLEHUB_CACHE` |
@@ -33,6 +34,8 @@ __all__ = ["local_folder"]
 huggingface_hub = LazyModule("huggingface_hub")
 kagglehub = LazyModule("kagglehub")
 
+_SAMPLE = "sample:"
+_SAMPLES = pathlib.Path(__file__).parent / "data" / "samples"
 _TIMEOUT = 10  # seconds for an answer from the network
 _LARGEST = 64 * 2**30  # bytes of a download
 _OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
@@ -167,6 +170,19 @@ def _huggingface(handle: str) -> pathlib.Path:
     return pathlib.Path(folder)
 
 
+def _sample(handle: str) -> pathlib.Path:
+    if handle != f"{_SAMPLE}encoder":
+        raise ValueError(f"The model that comes with the package is {_SAMPLE}encoder. Received: {handle!r}")
+    folder = _SAMPLES / "encoder"
+    missing = [name for name in ("config.json", "model.safetensors", "vocab.txt") if not (folder / name).is_file()]
+    if missing:
+        raise FormatError(
+            f"{handle} is not whole in this installation: {missing} missing in {folder}. Install the package again: "
+            "pip install --force-reinstall --no-deps keras_bert_lab, or pip install -e . in its repository."
+        )
+    return folder
+
+
 def _nothing_there(path: pathlib.Path) -> FormatError:
     missing = path.absolute()
     while not missing.parent.is_dir() and missing.parent != missing:
@@ -176,7 +192,7 @@ def _nothing_there(path: pathlib.Path) -> FormatError:
     cure = (
         "Did you mean " + " or ".join(str(missing.parent / name) for name in near) + "?"
         if near
-        else "Give a folder, an archive, hf://organisation/name, or an address of tfhub.dev or kaggle.com/models."
+        else "Give a folder, an archive, sample:encoder, hf://organisation/name, or an address of tfhub.dev or kaggle.com."
     )
     return FormatError(f"There is no folder {str(path)!r}. {cure}")
 
@@ -186,7 +202,8 @@ def local_folder(handle: str | os.PathLike[str]) -> pathlib.Path:
 
     Args:
         handle: a folder; an archive of one; an address of tfhub.dev or kaggle.com/models; a Kaggle handle
-            owner/model/framework/variation, with or without a version; hf://organisation/name, with or without @revision.
+            owner/model/framework/variation, with or without a version; hf://organisation/name, with or without @revision;
+            "sample:encoder".
 
     Returns:
         An existing folder.
@@ -208,6 +225,8 @@ def local_folder(handle: str | os.PathLike[str]) -> pathlib.Path:
         raise ValueError(f"handle must name a folder, an archive or the address of a model. Received: {handle!r}")
     if text.startswith("hf://"):
         return _huggingface(text)
+    if text.startswith(_SAMPLE):
+        return _sample(text)
     host = urllib.parse.urlsplit(text).hostname if re.match(r"[a-z]+://", text) else None
     if host == "tfhub.dev":
         return _tfhub(re.sub("^http:", "https:", text).partition("?")[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -28,8 +29,8 @@ def run(script: str, folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def test_both_scripts_are_there() -> None:
-    assert [path.name for path in SCRIPTS] == ["fine_tune.py", "mlm_from_scratch.py"]
+def test_all_scripts_are_there() -> None:
+    assert [path.name for path in SCRIPTS] == ["fine_tune.py", "mlm_from_scratch.py", "mlm_with_pairs.py"]
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
@@ -53,6 +54,18 @@ def test_mlm_from_scratch(pretrained: tuple[Path, str]) -> None:
     assert (folder / "my-bert.keras").is_file()
     assert (folder / "pretraining.csv").read_text().startswith("epoch,")
     assert all(part in printed for part in ("pretraining 1/1", "perplexity", "token", "Saved my-bert.keras"))
+
+
+def test_mlm_with_pairs(tmp_path: Path) -> None:
+    documents = [f"The {word} was good. Then it was bad. It was seen again." for word in ("film", "play", "book")]
+    (tmp_path / "corpus.txt").write_text("\n\n".join(documents * 17), encoding="utf-8")
+    printed = run("mlm_with_pairs.py", tmp_path, "corpus.txt", "my-bert.keras", "--small")
+    columns = (tmp_path / "pretraining.csv").read_text().splitlines()[0].split(",")
+    assert {"masked_lm_loss", "pair_loss", "pair_accuracy", "val_pair_accuracy"} <= set(columns)
+    assert (tmp_path / "my-bert.keras").is_file()
+    assert "Saved my-bert.keras" in printed
+    chances = re.findall(r"0\.\d+", printed.rsplit("in order:", 1)[1])
+    assert len(chances) == 2
 
 
 def test_fine_tune_goes_on_from_it(pretrained: tuple[Path, str]) -> None:

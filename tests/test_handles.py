@@ -56,6 +56,15 @@ def test_home_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert local_folder("~/bert") == tmp_path / "bert"
 
 
+def test_the_sample_encoder_has_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sample:encoder").mkdir()
+    monkeypatch.chdir(tmp_path)
+    found = local_folder("sample:encoder")
+    assert found == Path(handles.__file__).parent / "data" / "samples" / "encoder"
+    assert (found / "config.json").is_file()
+    assert local_folder("./sample:encoder") == Path("sample:encoder")  # a folder of that name
+
+
 def test_an_archive_is_unpacked(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "bert.zip", "w") as file:
         file.writestr("bert/config.json", "{}")

@@ -73,6 +73,7 @@ COMMANDS = {
         words=("table",),
         examples="""\
   keras-bert-lab train reviews.csv --text text --label label --encoder runs/my-bert --output runs/my-classifier
+  keras-bert-lab train reviews.csv --encoder sample:encoder --output runs/my-classifier
   keras-bert-lab train train.xlsx --validation dev.xlsx --encoder runs/my-bert --output runs/my-classifier --epochs 5
   keras-bert-lab train pairs.jsonl --text premise --text_pair hypothesis --encoder runs/my-bert --output runs/pairs
   keras-bert-lab train reviews.csv --encoder hf://google-bert/bert-base-uncased --output runs/base --trainable "last 2"

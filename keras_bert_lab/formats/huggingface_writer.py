@@ -18,7 +18,7 @@ from keras_bert_lab.formats.huggingface_config import encoder_to_config
 from keras_bert_lab.formats.huggingface_names import FAMILIES, Family
 from keras_bert_lab.formats.huggingface_tokenizer_writer import write_tokenizer
 from keras_bert_lab.formats.names import HeadTable
-from keras_bert_lab.formats.tensor_files import SINGLE, write_safetensors
+from keras_bert_lab.formats.tensor_files import SINGLE, in_precision, write_safetensors
 from keras_bert_lab.heads import ClassificationHead, MaskedLMHead, NextSentenceHead
 from keras_bert_lab.text import Preprocessor
 
@@ -100,6 +100,7 @@ def write_huggingface(
     folder: pathlib.Path,
     heads: Sequence[keras.layers.Layer] = (),
     labels: Sequence[str] = (),
+    dtype: str = "float32",
 ) -> None:
     """Write `config.json`, `model.safetensors` and the tokenizer's files into a folder that is there.
 
@@ -109,9 +110,10 @@ def write_huggingface(
         folder: where to.
         heads: what stands on top: nothing; a ClassificationHead; a MaskedLMHead, a NextSentenceHead, or both in this order.
         labels: of a classification.
+        dtype: of the numbers in the file: "float32", "float16" or "bfloat16".
 
     Raises:
-        FormatError: transformers has no class that computes the same.
+        FormatError: transformers has no class that computes the same; or a number that is too large for `dtype`.
     """
     config = encoder_to_config(encoder.config)
     family = FAMILIES[config["model_type"]]
@@ -136,14 +138,14 @@ def write_huggingface(
     tensors: dict[str, np.ndarray] = {}
     for ours, slot in encoder_slots(encoder).items():
         if not (drop_pooler and ours.startswith("pooler.")):
-            tensors[prefix + str(family.names.theirs(ours))] = family.names.to_theirs(
-                ours, slot.read(), encoder.config.num_heads
-            )
+            theirs = prefix + str(family.names.theirs(ours))
+            values = family.names.to_theirs(ours, slot.read(), encoder.config.num_heads)
+            tensors[theirs] = in_precision(theirs, values, dtype)
     for head, table in zip(heads, family.heads[name], strict=True):
         for ours, values in _head_tensors(head).items():
             theirs = str(family.names.theirs(ours, table.stems))
-            tensors[theirs] = family.names.to_theirs(ours, values, encoder.config.num_heads)
-    config |= {"architectures": [family.word + name], "tie_word_embeddings": True, "dtype": "float32"}
+            tensors[theirs] = in_precision(theirs, family.names.to_theirs(ours, values, encoder.config.num_heads), dtype)
+    config |= {"architectures": [family.word + name], "tie_word_embeddings": True, "dtype": dtype}
     if preprocessor is not None:
         vocabulary = preprocessor.tokenizer.vocabulary
         if family.model_type in ("roberta", "albert"):

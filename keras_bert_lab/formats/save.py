@@ -15,15 +15,30 @@ from keras_bert_lab.formats.tfhub_writer import write_tfhub_encoder, write_tfhub
 from keras_bert_lab.heads import ClassificationHead, MaskedLMHead
 from keras_bert_lab.text import Preprocessor
 
-__all__ = ["save_encoder", "save_task"]
+__all__ = ["check_dtype", "save_encoder", "save_task"]
 
 _ENCODER_FORMATS = ("huggingface", "tfhub")
 _TASK_FORMATS = (OWN, "huggingface", "tfhub")
+_DTYPES = ("float32", "float16", "bfloat16")
 
 
 def _check_format(name: str, known: tuple[str, ...]) -> None:
     if name not in known:
         raise ValueError(f"format must be one of {list(known)}. Received: format={name!r}")
+
+
+def check_dtype(dtype: str, format: str) -> None:  # noqa: A002, as below
+    """Refuse a precision that a format does not hold.
+
+    Raises:
+        ValueError: an unknown one, or half precision for another format than that of Hugging Face.
+    """
+    if dtype not in _DTYPES:
+        raise ValueError(f"dtype must be one of {list(_DTYPES)}. Received: dtype={dtype!r}")
+    if dtype != "float32" and format != "huggingface":
+        raise ValueError(
+            f"dtype must be 'float32' for format={format!r}. Received: dtype={dtype!r}. Only format='huggingface' holds it."
+        )
 
 
 def _write_tfhub(encoder: Encoder, preprocessor: Preprocessor, folder: pathlib.Path, head: MaskedLMHead | None) -> None:
@@ -39,6 +54,7 @@ def save_encoder(
     format: str = "huggingface",  # noqa: A002, the word that users know
     preprocessor: Preprocessor | None = None,
     overwrite: bool = False,
+    dtype: str = "float32",
 ) -> pathlib.Path:
     """Write an encoder into a new folder, for other libraries and for `load_encoder`; it appears whole or not at all.
 
@@ -49,22 +65,26 @@ def save_encoder(
             and `preprocessor`).
         preprocessor: whose tokenizer belongs to it; "tfhub" needs one.
         overwrite: whether earlier results in the folder may be replaced.
+        dtype: of the weights in the file: "float32"; for "huggingface" also "float16" or "bfloat16", half the size. Weights of
+            an encoder that was trained in mixed precision are float32, too.
 
     Returns:
         The folder.
 
     Raises:
-        FormatError: the folder is there already, or holds something else; or the format has no such encoder.
-        ValueError: an unknown format, or no preprocessor where one is needed.
+        FormatError: the folder is there already, or holds something else; or the format has no such encoder; or a weight is too
+            large for `dtype`.
+        ValueError: an unknown format, a dtype that it does not have, or no preprocessor where one is needed.
     """
     _check_format(format, _ENCODER_FORMATS)
+    check_dtype(dtype, format)
     if not isinstance(encoder, Encoder):
         raise TypeError(f"encoder must be an Encoder. Received: {encoder!r}")
     if format == "tfhub" and preprocessor is None:
         raise ValueError('preprocessor must be given for format="tfhub", which writes it too. Received: preprocessor=None')
     with new_folder(folder, overwrite) as fresh:
         if format == "huggingface" or preprocessor is None:
-            write_huggingface(encoder, preprocessor, fresh)
+            write_huggingface(encoder, preprocessor, fresh, dtype=dtype)
         else:
             _write_tfhub(encoder, preprocessor, fresh, None)
         write_manifest(fresh, format, None, {})
@@ -77,6 +97,7 @@ def save_task(
     overwrite: bool = False,
     about: Mapping[str, Any] | None = None,
     format: str = OWN,  # noqa: A002, as above
+    dtype: str = "float32",
 ) -> pathlib.Path:
     """Write a task into a new folder, for `load_task`, the command line and other libraries; it appears whole or not at all.
 
@@ -87,15 +108,18 @@ def save_task(
         about: plain data to keep with it.
         format: "keras_bert_lab" keeps everything; "huggingface" is for BertFor….from_pretrained and AutoTokenizer of
             transformers; "tfhub" holds the encoder (with its masked LM head) and the preprocessor.
+        dtype: of the weights in the file: "float32"; for "huggingface" also "float16" or "bfloat16", half the size.
 
     Returns:
         The folder.
 
     Raises:
-        FormatError: the folder is there already, or holds something else; or the format has no such model.
-        ValueError: an unknown format.
+        FormatError: the folder is there already, or holds something else; or the format has no such model; or a weight is too
+            large for `dtype`.
+        ValueError: an unknown format, or a dtype that it does not have.
     """
     _check_format(format, _TASK_FORMATS)
+    check_dtype(dtype, format)
     with new_folder(folder, overwrite) as fresh:
         if format == OWN:
             write_task(task, fresh, about or {})
@@ -106,6 +130,6 @@ def save_task(
         else:
             heads = [head for head in (task.head, getattr(task, "next_sentence_head", None)) if head is not None]
             labels = task.labels if isinstance(task.head, ClassificationHead) else ()
-            write_huggingface(task.encoder, task.preprocessor, fresh, heads, labels)
+            write_huggingface(task.encoder, task.preprocessor, fresh, heads, labels, dtype)
         write_manifest(fresh, format, name_of(task), about or {})
     return pathlib.Path(folder)

@@ -69,7 +69,7 @@ def open_source(source: str | pathlib.Path, ignore: Collection[str] = ()) -> Tas
 
     Args:
         source: a folder of this package, of Hugging Face, of KerasHub, of the original BERT code, or a TF-Hub encoder; or a
-            handle: "hf://organisation/name", "preset:name" of KerasHub, a tfhub.dev or Kaggle address.
+            handle: "hf://organisation/name", "preset:name" of KerasHub, a tfhub.dev or Kaggle address, "sample:encoder".
         ignore: settings of a config file that are known to be harmless.
 
     Raises:

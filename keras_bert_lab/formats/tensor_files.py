@@ -17,10 +17,11 @@ import numpy as np
 from keras_bert_lab.errors import FormatError
 from keras_bert_lab.lazy import LazyModule
 
-__all__ = ["Tensors", "read_json", "safetensors_in", "write_safetensors"]
+__all__ = ["Tensors", "in_precision", "read_json", "safetensors_in", "write_safetensors"]
 
 safetensors = LazyModule("safetensors")
 safetensors_numpy = LazyModule("safetensors.numpy", install="safetensors")
+ml_dtypes = LazyModule("ml_dtypes")
 
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
@@ -223,8 +224,40 @@ def safetensors_in(folder: pathlib.Path) -> tuple[Tensors, set[str]]:
     return Tensors(folder, shapes, read, read_rows), others
 
 
+def in_precision(name: str, values: np.ndarray, dtype: str) -> np.ndarray:
+    """A float32 tensor in the precision in which it is to be written.
+
+    Args:
+        name: of the tensor, for the error.
+        values: the tensor.
+        dtype: "float32", "float16" or "bfloat16".
+
+    Raises:
+        FormatError: finite numbers that would become infinite.
+
+    Example:
+        >>> in_precision("bias", np.array([1 / 3, -65504], "float32"), "float16")
+        array([ 3.333e-01, -6.550e+04], dtype=float16)
+    """
+    if dtype == "float32":
+        return values
+    with np.errstate(over="ignore"):
+        rounded = values.astype(ml_dtypes.bfloat16 if dtype == "bfloat16" else np.float16)
+    lost = np.isfinite(values) & ~np.isfinite(rounded)
+    if lost.any():
+        raise FormatError(
+            f"{name} must hold numbers of at most {float(ml_dtypes.finfo(rounded.dtype).max):.6g} to be written as {dtype}. "
+            f"Received: {int(lost.sum())} larger ones, up to {np.abs(values[lost]).max():.6g}. "
+            f"Use dtype={'bfloat16 or ' if dtype == 'float16' else ''}float32."
+        )
+    return rounded
+
+
 def write_safetensors(tensors: Mapping[str, np.ndarray], path: pathlib.Path) -> None:
     """Write tensors as PyTorch libraries expect them."""
     # The library writes the bytes as they lie in memory: a transposed view would come out wrong.
     whole = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+    path.touch()
+    mode = path.stat().st_mode
     safetensors_numpy.save_file(whole, path, metadata={"format": "pt"})
+    path.chmod(mode)  # what the library writes, newer versions let nobody but its owner read

@@ -59,7 +59,7 @@ def inspect(source: str) -> dict[str, Any]:
 
     Args:
         source: a folder of ours, of Hugging Face, of KerasHub, of the original BERT code, or a TF-Hub encoder; or
-            hf://organisation/name, preset:name, a tfhub.dev or Kaggle address.
+            hf://organisation/name, preset:name, sample:encoder, a tfhub.dev or Kaggle address.
 
     Returns:
         The same, as plain data.

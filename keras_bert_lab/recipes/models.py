@@ -9,10 +9,11 @@ from typing import Any
 from keras_bert_lab.config import OptimizerConfig
 from keras_bert_lab.encoder import Encoder
 from keras_bert_lab.errors import FormatError
-from keras_bert_lab.formats import Checkpoint, TaskFolder, open_source
+from keras_bert_lab.formats import MANIFEST, Checkpoint, TaskFolder, open_source
+from keras_bert_lab.formats.manifest import read_manifest
 from keras_bert_lab.tasks import MaskedLanguageModel, TextClassifier, task_of
 
-__all__ = ["OpenedModel", "has_task", "open_model", "with_rate"]
+__all__ = ["OpenedModel", "has_task", "is_ours", "open_model", "with_rate"]
 
 _HEADS = {TextClassifier: "classification", MaskedLanguageModel: "masked_lm"}
 
@@ -38,7 +39,7 @@ class OpenedModel:
     @property
     def is_ours(self) -> bool:
         """Whether this package trained it."""
-        return isinstance(self.opened, TaskFolder)
+        return is_ours(self.opened)
 
     def load(self) -> Any:
         """The task."""
@@ -48,6 +49,13 @@ class OpenedModel:
 def has_task(opened: TaskFolder | Checkpoint) -> bool:
     """Whether a model has a head that there is a task for."""
     return isinstance(opened, TaskFolder) or any(opened.head(name) is not None for name in _HEADS.values())
+
+
+def is_ours(opened: TaskFolder | Checkpoint) -> bool:
+    """Whether this package trained a model, and did not only write it: its folder tells by which command."""
+    if isinstance(opened, TaskFolder):
+        return True
+    return (opened.path / MANIFEST).is_file() and "command" in read_manifest(opened.path).about
 
 
 def open_model(source: str, expected: type | None = None) -> OpenedModel:

@@ -12,9 +12,9 @@ from keras_bert_lab.config import OptimizerConfig, check_integer, check_share
 from keras_bert_lab.data import check_known_labels, check_labels, read_table
 from keras_bert_lab.encoder import set_trainable
 from keras_bert_lab.evaluation import classification_report, plot_learning_curves, tfidf_baseline
-from keras_bert_lab.formats import TaskFolder, open_source
+from keras_bert_lab.formats import open_source
 from keras_bert_lab.lazy import LazyModule
-from keras_bert_lab.recipes.models import with_rate
+from keras_bert_lab.recipes.models import is_ours, with_rate
 from keras_bert_lab.recipes.runs import LARGEST_SEED, plain, run_of
 from keras_bert_lab.recipes.tables import announce_dropped, texts_of
 from keras_bert_lab.tasks import TextClassifier
@@ -89,7 +89,7 @@ def train(
         output: new folder for the model, its settings and its log.
         encoder: what is fine-tuned, with its tokenizer: a folder of `pretrain` or `train`; or of Hugging Face, of the
             original BERT code, of KerasHub, or a TF-Hub encoder; or hf://organisation/name, preset:name, a tfhub.dev or
-            Kaggle address.
+            Kaggle address; or sample:encoder, the one that comes with the package.
         text: the column of texts.
         label: the column of labels.
         text_pair: the column of second texts, for pairs.
@@ -170,7 +170,7 @@ def train(
             flush=True,
         )
         print(counts, flush=True)
-        optimizer = with_rate(optimizer, _RATE if isinstance(source, TaskFolder) else None, model.encoder)
+        optimizer = with_rate(optimizer, _RATE if is_ours(source) else None, model.encoder)
         model.compile(build_adamw(optimizer, epochs * -(-len(learned) // batch_size)))
         history = run.fit(
             model,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from keras_bert_lab import load_encoder, load_preprocessor, load_task
+from keras_bert_lab import load_encoder, load_preprocessor, load_task, save_task
 from keras_bert_lab.cli import main
 from tests.cli.small_runs import FIT, SHORT, contents, corpus, table
 from tests.cli.test_use import refused, run
@@ -56,12 +56,35 @@ def test_an_encoder_alone_as_a_hub_pair(here: Path, judge: Path, capsys: pytest.
     assert run(capsys, "convert", judge, "pair", "--format", "tfhub", "--encoder_only") == {
         "output": "pair",
         "format": "tfhub",
+        "dtype": "float32",
         "model": "Encoder",
     }
     first = load_task(judge)
     inputs = load_preprocessor("pair/preprocessor", sequence_length=13)(TEXTS)
     opened = load_encoder("pair/encoder")(inputs)
     assert np.abs(opened["pooled_output"] - first.encoder(inputs)["pooled_output"]).max() < 1e-5
+
+
+def test_half_precision(here: Path, bert: Path, other_bert: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "convert", bert, "half", "--dtype", "float16")["dtype"] == "float16"
+    assert json.loads(Path("half", "config.json").read_text())["dtype"] == "float16"
+    for one, other in zip(load_encoder("half").get_weights(), load_encoder(other_bert).get_weights(), strict=True):
+        assert np.array_equal(one, other.astype("float16").astype("float32"))
+    assert run(capsys, "convert", bert, "alone", "--dtype", "bfloat16", "--encoder_only")["model"] == "Encoder"
+    before = contents(here)
+    for wrong in ("tfhub", "keras_bert_lab"):
+        shown = refused(capsys, "convert", bert, "x", "--dtype", "float16", "--format", wrong)
+        assert f"dtype must be 'float32' for format={wrong!r}. Received: dtype='float16'" in shown
+    assert contents(here) == before
+
+
+def test_a_model_of_ours_learns_fast_in_any_format(here: Path, bert: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its folder tells that this package trained it, and did not only write it."""
+    save_task(load_task(bert), "ours", about={"command": "pretrain"}, format="huggingface", dtype="float16")
+    arguments = ["train", table(here / "t.csv"), "--encoder", "ours", "--output", "a", *FIT]
+    assert run(capsys, *arguments)["learning_rate"] == 5e-4
+    figures = run(capsys, "pretrain", corpus(here / "c.txt"), "--start", "ours", "--output", "c", *SHORT)
+    assert figures["learning_rate"] == 1e-3
 
 
 def test_training_from_it_and_pretraining_on(
@@ -85,6 +108,12 @@ def told(capsys: pytest.CaptureFixture[str], source: Any) -> tuple[dict[str, Any
     figures = run(capsys, "inspect", source)
     assert main(["inspect", str(source)]) == 0
     return figures, capsys.readouterr().out
+
+
+def test_inspect_knows_the_sample_encoder(capsys: pytest.CaptureFixture[str]) -> None:
+    figures, printed = told(capsys, "sample:encoder")
+    assert (figures["heads"], figures["missing"], figures["config"]["hidden_size"]) == (["masked_lm"], ["pooler"], 256)
+    assert printed.startswith("sample:encoder is a Hugging Face checkpoint of the family bert.\n")
 
 
 def test_inspect_tells_what_it_is(judge: Path, other_judge: Path, other_bert: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -175,7 +175,57 @@ def test_heads_in_another_order_are_refused(tmp_path: Path) -> None:
         write_huggingface(encoder, None, tmp_path, heads[::-1])
 
 
-def test_half_precision_is_written_in_full(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("dtype", "digits"), [("float16", 10), ("bfloat16", 7)])
+@pytest.mark.parametrize("family", ["bert", "albert"])
+def test_weights_can_be_written_in_half_precision(family: str, dtype: str, digits: int, tmp_path: Path) -> None:
+    encoder, heads = make(family, "pretraining")
+    write_huggingface(encoder, None, tmp_path, heads)
+    full = (tmp_path / "model.safetensors").stat().st_size
+    write_huggingface(encoder, None, tmp_path, heads, dtype=dtype)
+    assert json.loads((tmp_path / "config.json").read_text())["dtype"] == dtype
+    with safe_open(tmp_path / "model.safetensors", framework="numpy") as file:
+        assert {file.get_tensor(name).dtype.name for name in file.keys()} == {dtype}  # noqa: SIM118, it is no dict
+    assert (tmp_path / "model.safetensors").stat().st_size < 0.7 * full  # the header is half of such a tiny model
+    checkpoint = read_huggingface(tmp_path)
+    again = checkpoint.encoder()
+    heads_again = [MaskedLMHead(again), next_sentence()]
+    for head, layer in zip(checkpoint.heads, heads_again, strict=True):
+        checkpoint.fill_head(head.table, head_slots(layer))
+    for one, other in zip([encoder, *heads], [again, *heads_again], strict=True):
+        for ours, theirs in zip(one.get_weights(), other.get_weights(), strict=True):
+            assert theirs.dtype == np.float32
+            # rounded to the nearest number with so many binary digits behind the first
+            np.testing.assert_allclose(theirs, ours, rtol=2.0 ** -(digits + 1), atol=2.0**-25)
+    assert not np.array_equal(encoder.embedding_table, again.embedding_table)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value", "message"),
+    [
+        (
+            "float16",
+            7e4,
+            r"at most 65504 to be written as float16. Received: 2 larger ones, up to 70000. Use dtype=bfloat16 or",
+        ),
+        (
+            "bfloat16",
+            3.4e38,
+            r"at most 3.38953e\+38 to be written as bfloat16. Received: 2 larger .* 3.4e\+38. Use dtype=float32",
+        ),
+    ],
+)
+def test_what_half_precision_cannot_hold_is_refused_by_name(dtype: str, value: float, message: str, tmp_path: Path) -> None:
+    encoder, heads = make("bert", "masked_lm")
+    bias = np.asarray(heads[0].transform.bias).copy()
+    bias[[2, 5]] = value, -value
+    heads[0].transform.bias.assign(bias)
+    with pytest.raises(FormatError, match=r"^cls.predictions.transform.dense.bias must hold numbers of " + message):
+        write_huggingface(encoder, None, tmp_path, heads, dtype=dtype)
+    assert list(tmp_path.iterdir()) == []
+    write_huggingface(encoder, None, tmp_path, heads)
+
+
+def test_an_encoder_in_half_precision_is_written_in_full(tmp_path: Path) -> None:
     encoder = randomise(Encoder(config(), dtype="bfloat16"))
     write_huggingface(encoder, None, tmp_path)
     tensors = load_file(tmp_path / "model.safetensors")

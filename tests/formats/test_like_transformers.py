@@ -13,14 +13,23 @@ from typing import Any
 import numpy as np
 import pytest
 
-from keras_bert_lab import Encoder, FormatError, contract, save_task
+from keras_bert_lab import (
+    Encoder,
+    FormatError,
+    contract,
+    load_encoder,
+    load_preprocessor,
+    sample_encoder,
+    save_task,
+)
 from keras_bert_lab.formats.encoder_weights import encoder_shapes
 from keras_bert_lab.formats.huggingface import read_huggingface
 from keras_bert_lab.formats.huggingface_names import FAMILIES
+from keras_bert_lab.formats.huggingface_writer import write_huggingface
 from keras_bert_lab.heads import ClassificationHead, MaskedLMHead
 from tests.formats import huggingface_folders as hf
 from tests.formats.test_huggingface import differences
-from tests.formats.written_models import CLASSES, LABELS, MODELS, rows, written
+from tests.formats.written_models import CLASSES, LABELS, MODELS, make, rows, written
 from tests.samples import config, numpy, randomise
 from tests.tasks.small_tasks import WORDS, classifier
 
@@ -153,6 +162,37 @@ def _check_classifier(head: ClassificationHead, model: Any, hidden: Any, logits:
         assert np.abs(numpy(head.logits(hidden)) - logits).max() < 1e-5
     dropouts = {module.p for module in model.modules() if isinstance(module, torch.nn.Dropout)}
     assert head.dropout in dropouts
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_precision_is_theirs(dtype: str, tmp_path: Path) -> None:
+    """It comes as it was written; put to float32, it computes what ours does with the same rounded weights."""
+    encoder, heads = make("bert", "masked_lm")
+    write_huggingface(encoder, None, tmp_path, heads, dtype=dtype)
+    model, report = transformers.BertForMaskedLM.from_pretrained(tmp_path, output_loading_info=True)
+    assert {name: list(found) for name, found in report.items() if found} == {}
+    assert model.dtype == getattr(torch, dtype)
+    assert {parameter.dtype for parameter in model.parameters()} == {getattr(torch, dtype)}
+    inputs = rows("bert")
+    theirs = their_outputs(model.float().eval(), inputs)[f"hidden_states.{encoder.config.num_layers}"]
+    ours = numpy(read_huggingface(tmp_path).encoder()(inputs)[contract.SEQUENCE_OUTPUT])
+    real = inputs["input_mask"] == 1
+    assert np.abs(ours[real] - theirs[real]).max() < 1e-5
+    unrounded = numpy(encoder(inputs)[contract.SEQUENCE_OUTPUT])
+    assert np.abs(unrounded[real] - theirs[real]).max() > 1e-4
+
+
+def test_the_sample_encoder_is_theirs_too() -> None:
+    model = transformers.BertForMaskedLM.from_pretrained(sample_encoder()).float().eval()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(sample_encoder())
+    texts = ["The old house stood by the river.", "A dreadful film: I slept."]
+    found = tokenizer(texts, padding=True, return_tensors="pt")
+    states = model(**found, output_hidden_states=True).hidden_states[-1].numpy()
+    inputs = load_preprocessor(sample_encoder())(texts)
+    np.testing.assert_array_equal(numpy(inputs[contract.WORD_IDS]), found["input_ids"].numpy())
+    ours = numpy(load_encoder(sample_encoder())(inputs)[contract.SEQUENCE_OUTPUT])
+    real = found["attention_mask"].numpy() == 1
+    assert np.abs(ours[real] - states[real]).max() < 1e-4
 
 
 @pytest.mark.parametrize("head", ["Model", "ForMaskedLM", "ForSequenceClassification"])

@@ -110,6 +110,30 @@ def test_a_language_model_as_tfhub(tmp_path: Path) -> None:
         np.testing.assert_array_equal(values, expected[key])
 
 
+def test_half_the_size_in_half_precision(tmp_path: Path) -> None:
+    ours = randomise(MaskedLanguageModel(encoder(), preprocessor()))
+    save_task(ours, tmp_path / "task", format="huggingface", dtype="bfloat16")
+    save_encoder(ours.encoder, tmp_path / "encoder", preprocessor=preprocessor(), dtype="float16")
+    dtypes = [json.loads((tmp_path / name / "config.json").read_text())["dtype"] for name in ("task", "encoder")]
+    assert dtypes == ["bfloat16", "float16"]
+    again = load_task(tmp_path / "task")
+    texts = ["a [MASK] film", "[MASK] [MASK]"]
+    one, other = (model.fill_mask(texts, top_k=23).sort_values(["row", "mask", "token"]) for model in (ours, again))
+    assert one.token.tolist() == other.token.tolist()
+    np.testing.assert_allclose(one.score, other.score, atol=0.05)
+    assert np.abs(one.score.to_numpy() - other.score.to_numpy()).max() > 1e-6
+    for mine, theirs in zip(ours.encoder.get_weights(), load_encoder(tmp_path / "encoder").get_weights(), strict=True):
+        np.testing.assert_array_equal(theirs, mine.astype("float16").astype("float32"))
+
+
+def test_a_weight_too_large_for_half_precision_leaves_nothing(tmp_path: Path) -> None:
+    ours = randomise(encoder())
+    ours.embeddings.norm.beta.assign([1e5] * ours.config.hidden_size)
+    with pytest.raises(FormatError, match=r"^embeddings.LayerNorm.bias must hold numbers of at most 65504.* 15 larger ones"):
+        save_encoder(ours, tmp_path / "x", dtype="float16")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_results_are_replaced_only_on_demand(tmp_path: Path) -> None:
     one, other = randomise(encoder(), 1), randomise(encoder(), 2)
     save_encoder(one, tmp_path / "x")
@@ -156,6 +180,17 @@ def test_arguments_are_checked(tmp_path: Path) -> None:
         save_encoder(classifier(), tmp_path / "x")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"preprocessor must be given for format=.tfhub.*Received: preprocessor=None"):
         save_encoder(encoder(), tmp_path / "x", format="tfhub")
+    for dtype in ("half", "float64", None):
+        with pytest.raises(
+            ValueError, match=rf"dtype must be one of \['float32', 'float16', 'bfloat16'\]. Received: dtype={dtype!r}"
+        ):
+            save_encoder(encoder(), tmp_path / "x", dtype=dtype)  # type: ignore[arg-type]
+    with pytest.raises(
+        ValueError, match=r"dtype must be 'float32' for format='tfhub'. Received: dtype='float16'. Only format='hug"
+    ):
+        save_encoder(encoder(), tmp_path / "x", "tfhub", preprocessor(), dtype="float16")
+    with pytest.raises(ValueError, match=r"dtype must be 'float32' for format='keras_bert_lab'. Received: dtype='bfloat16'"):
+        save_task(classifier(), tmp_path / "x", dtype="bfloat16")
     assert list(tmp_path.iterdir()) == []
 
 

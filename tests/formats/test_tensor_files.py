@@ -9,7 +9,7 @@ import safetensors
 from safetensors.numpy import load_file, save_file
 
 from keras_bert_lab import FormatError
-from keras_bert_lab.formats.tensor_files import read_json, regular_file, safetensors_in, write_safetensors
+from keras_bert_lab.formats.tensor_files import in_precision, read_json, regular_file, safetensors_in, write_safetensors
 from tests.formats import huggingface_folders as hf
 
 
@@ -87,6 +87,26 @@ def test_what_is_written_is_in_order_and_of_pytorch(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found["reversed"], whole[::-1])
     with safetensors.safe_open(tmp_path / "x", framework="numpy") as file:
         assert file.metadata() == {"format": "pt"}
+
+
+def test_what_is_written_can_be_read_by_whom_the_folder_allows(tmp_path: Path) -> None:
+    (tmp_path / "other").touch()
+    write_safetensors({"a": np.ones(3, "float32")}, tmp_path / "x")
+    assert (tmp_path / "x").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
+def test_precisions() -> None:
+    """Rounded to the nearest, ties to even, as IEEE 754 has it; and nothing becomes infinite."""
+    values = np.array([1 + 2**-11, 1 + 3 * 2**-11, -65519, 2**-25, 1e-30, np.inf], "float32")
+    np.testing.assert_array_equal(in_precision("x", values, "float16").astype("f8"), [1, 1 + 2**-9, -65504, 0, 0, np.inf])
+    values = np.array([1 + 2**-8, 1 + 3 * 2**-8, 1e-30, -7e4], "float32")
+    found = in_precision("x", values, "bfloat16")
+    assert found.dtype.name == "bfloat16"
+    np.testing.assert_array_equal(found[:2].astype("f8"), [1, 1 + 2**-6])
+    np.testing.assert_allclose(found.astype("f8"), values, rtol=2**-8)
+    assert in_precision("x", values, "float32") is values
+    with pytest.raises(FormatError, match=r"^x must hold numbers of at most 65504 .* Received: 1 larger ones, up to 65520\."):
+        in_precision("x", np.array([65519, -65520, np.inf, np.nan], "float32"), "float16")
 
 
 def test_json(tmp_path: Path) -> None:
