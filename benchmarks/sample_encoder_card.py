@@ -159,4 +159,4 @@ def card(about: Mapping[str, Any], encoder: Any, examples: Mapping[str, list[tup
         examples=_examples(examples),
     )
     head, title, body = filled.partition("# The sample encoder")
-    return head + title + _wrapped(body)
+    return head + title + _wrapped(body).rstrip() + "\n"

@@ -31,7 +31,8 @@ def texts_of(output: nbformat.NotebookNode) -> list[str]:
 
 
 def test_every_notebook_is_there_in_both_forms() -> None:
-    assert [path.stem for path in SOURCES] == ["01_from_scratch", "02_compose_layers", "03_plug_in_pretrained"]
+    names = ["01_from_scratch", "02_compose_layers", "03_plug_in_pretrained", "04_pretraining"]
+    assert [path.stem for path in SOURCES] == names
     assert sorted(path.stem for path in FOLDER.glob("*.ipynb")) == [path.stem for path in SOURCES]
 
 

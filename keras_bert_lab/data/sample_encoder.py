@@ -13,9 +13,9 @@ def sample_encoder() -> pathlib.Path:
     """The folder of a small pretrained BERT that comes with the package and needs no network.
 
     4 layers, 256 wide, 8,192 lower-case English word pieces, rows of up to 128 tokens, with its masked LM head; pretrained on
-    books of the public domain. The folder is in the layout of Hugging Face, in half precision; its README.md tells how it was
-    made, how good it is, and where its limits are. It goes wherever a source of a pretrained model goes, in commands under
-    the name `sample:encoder`.
+    public-domain books. The folder is in the layout of Hugging Face, in half precision; its README.md tells how it was made,
+    how good it is, and where its limits are. It goes wherever a source of a pretrained model goes, in commands under the name
+    `sample:encoder`.
 
     Returns:
         The folder: config.json, model.safetensors, vocab.txt and other files of the tokenizer, README.md.

@@ -21,7 +21,7 @@ import pytest
 
 from keras_bert_lab import DataError, FormatError
 from keras_bert_lab.batches import prepare_corpus as module
-from keras_bert_lab.batches import shard_work, text_blocks
+from keras_bert_lab.batches import shard_progress, shard_work, text_blocks
 from keras_bert_lab.batches.corpus import Corpus, check_corpus, open_corpus
 from keras_bert_lab.batches.corpus_files import CORPUS_MANIFEST
 from keras_bert_lab.batches.prepare_corpus import check_corpus_folder, prepare_corpus
@@ -459,6 +459,12 @@ def test_progress_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     shown = capsys.readouterr().out
     assert "preparing: 100%" in shown
     assert "tokens/s" in shown
+
+
+def test_no_progress_needs_no_tqdm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In notebooks without widgets already its import warns."""
+    monkeypatch.setattr(shard_progress, "tqdm", None)
+    assert prepare_corpus(corpus_file(tmp_path), tokenizer(), tmp_path / "corpus", show_progress=False) is not None
 
 
 def test_what_the_manifest_tells(tmp_path: Path) -> None:
