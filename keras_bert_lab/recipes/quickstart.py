@@ -4,7 +4,8 @@ Command: keras-bert-lab quickstart
 Cost: about 2 minutes on 2 cores; with --small about half a minute.
 Result: two sentiment classifiers beside TF-IDF on 400 held-out reviews. The one whose encoder was pretrained here is right on
 about 70 to 75 %, about as good as TF-IDF: 1,200 reviews are few, and the encoder has read some 90,000 words, not billions. The
-other starts from the encoder that comes with the package, and shows what pretraining is worth. The seed is printed.
+other starts from the encoder that comes with the package, which has read old books; whether their difference is more than
+chance explains is printed below the table. The seed is printed.
 """
 
 from __future__ import annotations
