@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import keras
 
 from keras_bert_lab.lazy import LazyModule
 
-__all__ = ["Batches", "as_dataset"]
+__all__ = ["Batches", "as_dataset", "as_epochs"]
 
 tf = LazyModule("tensorflow")
 
@@ -47,7 +47,56 @@ def as_dataset(batches: Batches, first_step: int = 0, epochs: int | None = None)
 
     if keras.backend.backend() != "tensorflow":
         return numbered()
-    inputs, *rest = batches.batch(first_step)
+    count = tf.data.INFINITE_CARDINALITY if epochs is None else epochs * batches.steps_per_epoch
+    return _dataset(numbered, batches, first_step).apply(tf.data.experimental.assert_cardinality(count))
+
+
+def as_epochs(batches: Batches, position: Callable[[], int]) -> Any:
+    """The batches as a data set that is read once for each epoch, each time from where the training stands to the epoch's end.
+
+    Args:
+        batches: numbered batches.
+        position: number of the next batch, counted over all epochs; asked whenever reading begins.
+
+    Returns:
+        A `tf.data.Dataset` or a `keras.utils.PyDataset`. `fit` learns from it how many batches an epoch has; it must not ask
+        for those that are not read again.
+    """
+    # Of a tf.data.Dataset Keras warns that it will not shuffle it, unless it is told shuffle=False.
+    if keras.backend.backend() != "tensorflow" or getattr(batches, "has_equal_rows", False):
+        return _Epochs(batches, position)
+
+    def rest_of_epoch() -> Iterator[tuple[Any, ...]]:
+        first = position()
+        yield from map(batches.batch, range(first, (first // batches.steps_per_epoch + 1) * batches.steps_per_epoch))
+
+    # Who reads less than a whole epoch does not come to its end, where the number would be wrong.
+    return _dataset(rest_of_epoch, batches, 0).apply(tf.data.experimental.assert_cardinality(batches.steps_per_epoch))
+
+
+class _Epochs(keras.utils.PyDataset):
+    """Whichever number is asked for, the next batch comes."""
+
+    def __init__(self, batches: Batches, position: Callable[[], int]) -> None:
+        super().__init__()
+        self._batches = batches
+        self._position = position
+        self._next = position()
+
+    def __len__(self) -> int:
+        return self._batches.steps_per_epoch
+
+    def on_epoch_begin(self) -> None:
+        self._next = self._position()
+
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
+        self._next += 1
+        return self._batches.batch(self._next - 1)
+
+
+def _dataset(generator: Callable[[], Iterator[tuple[Any, ...]]], batches: Batches, some_step: int) -> Any:
+    """What a generator of batches yields, with open numbers of rows and tokens."""
+    inputs, *rest = batches.batch(some_step)
 
     def spec(part: Any, shape: Any) -> Any:
         if isinstance(part, dict):
@@ -59,6 +108,4 @@ def as_dataset(batches: Batches, first_step: int = 0, epochs: int | None = None)
         {key: tf.TensorSpec((None, None), array.dtype) for key, array in inputs.items()},
         *(spec(part, batches.target_shape) for part in rest),
     )
-    dataset = tf.data.Dataset.from_generator(numbered, output_signature=signature).prefetch(2)
-    count = tf.data.INFINITE_CARDINALITY if epochs is None else epochs * batches.steps_per_epoch
-    return dataset.apply(tf.data.experimental.assert_cardinality(count))
+    return tf.data.Dataset.from_generator(generator, output_signature=signature).prefetch(2)

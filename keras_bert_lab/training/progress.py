@@ -69,6 +69,11 @@ class Progress(keras.callbacks.Callback):
         self._began = time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        first = (self.params or {}).get("first_batch", 0)
+        if batch < first:  # passed over: trained on before a `ResumableTraining` went on
+            self._bar.update(batch + 1 - self._counted)
+            self._counted = batch + 1
+            return
         self._seconds += time.perf_counter() - self._began
         # One call may stand for several batches (steps_per_execution), the last one also for some after the end of the epoch.
         while self._counted <= min(batch, self._steps - 1):
@@ -95,7 +100,8 @@ class Progress(keras.callbacks.Callback):
             shown.append(f"{rates['share_of_peak']:.0%} of peak")
         left = self._steps_left - self._counted
         if self._counted and left > 0:
-            shown.append(f"{tqdm.tqdm.format_interval(left * self._seconds / self._counted)} left")
+            done = self._counted - (self.params or {}).get("first_batch", 0)
+            shown.append(f"{tqdm.tqdm.format_interval(left * self._seconds / done)} left")
         return ", ".join(shown)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:

@@ -1,0 +1,128 @@
+"""Everything that a Keras model's training changes, as arrays, and back again."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_bert_lab.errors import ResumeError
+from keras_bert_lab.lazy import LazyModule
+
+__all__ = ["build", "restore", "shapes_of", "state_of"]
+
+tf = LazyModule("tensorflow")
+
+
+def build(model: keras.Model, batch: tuple[Any, ...]) -> None:
+    """Make the variables that Keras would make in the first step of the training: of the metrics, and of the optimizer.
+
+    Args:
+        model: compiled.
+        batch: any batch of its data.
+    """
+    if keras.backend.backend() != "tensorflow":
+        model._symbolic_build(data_batch=batch)
+        return
+    with model.distribute_strategy.scope():
+        model._symbolic_build(data_batch=keras.tree.map_structure(tf.convert_to_tensor, batch))
+
+
+def _variables(model: keras.Model) -> dict[str, list[Any]]:
+    """All variables by what they are for: weights with the states of seeds, the optimizer's slots, running means of metrics."""
+    metrics = list(model.metrics_variables)
+    others = {id(variable) for variable in (*metrics, *model.optimizer.variables)}
+    weights = [variable for variable in model.variables if id(variable) not in others]
+    return {"weights": weights, "optimizer": list(model.optimizer.variables), "metrics": metrics}
+
+
+def _named(model: keras.Model) -> dict[str, Any]:
+    # Numbered: names of a user's own layers can be the same twice, and differ from process to process.
+    return {f"{kind}/{number:05}": each for kind, found in _variables(model).items() for number, each in enumerate(found)}
+
+
+def _keras_seed() -> Any:
+    """Keras's seed for layers and operations that have none of their own."""
+    return keras.src.random.seed_generator.global_seed_generator().state
+
+
+def _as_numbers(array: np.ndarray) -> np.ndarray:
+    """Types that a .npy file does not know (bfloat16) as integers of the same bits."""
+    return array if array.dtype.isbuiltin else array.view(f"uint{8 * array.dtype.itemsize}")
+
+
+def shapes_of(model: keras.Model) -> dict[str, list[Any]]:
+    """Shape and type of all weights, to tell whether a model is the same."""
+    return {variable.path: [*variable.shape, variable.dtype] for variable in _variables(model)["weights"]}
+
+
+def state_of(model: keras.Model, kinds: Collection[str]) -> dict[str, np.ndarray]:
+    """What a training has changed so far.
+
+    Args:
+        model: compiled and built, see `build`.
+        kinds: some of "weights" (with the states of layers' seeds), "optimizer", "metrics" (their running means), "seeds" (of
+            the generators that belong to nobody: Keras's, Python's and NumPy's).
+
+    Returns:
+        Named arrays; some may share the memory of a variable, so they are to be used before the training goes on.
+    """
+    found = {
+        name: _as_numbers(keras.ops.convert_to_numpy(variable.value))
+        for name, variable in _named(model).items()
+        if name.partition("/")[0] in kinds
+    }
+    return found | (_global_seeds() if "seeds" in kinds else {})
+
+
+def _global_seeds() -> dict[str, np.ndarray]:
+    _, numbers, gauss = random.getstate()
+    _, keys, position, has_gauss, next_gauss = np.random.get_state()
+    return {
+        "seeds/keras": keras.ops.convert_to_numpy(_keras_seed().value),
+        "seeds/python": np.array(numbers, np.uint32),
+        "seeds/python_gauss": np.array([] if gauss is None else [gauss], np.float64),
+        "seeds/numpy": np.asarray(keys),
+        "seeds/numpy_position": np.array([position, has_gauss], np.int64),
+        "seeds/numpy_gauss": np.array([next_gauss], np.float64),
+    }
+
+
+def _set_global_seeds(state: Mapping[str, np.ndarray]) -> None:
+    _keras_seed().assign(state["seeds/keras"])
+    gauss = state["seeds/python_gauss"].tolist()
+    random.setstate((3, tuple(state["seeds/python"].tolist()), gauss[0] if gauss else None))
+    position, has_gauss = state["seeds/numpy_position"].tolist()
+    np.random.set_state(("MT19937", state["seeds/numpy"], position, has_gauss, float(state["seeds/numpy_gauss"][0])))
+
+
+def restore(model: keras.Model, state: Mapping[str, np.ndarray], kinds: Collection[str]) -> None:
+    """Bring back what `state_of` gave.
+
+    Args:
+        model: the same model, compiled and built.
+        state: the arrays.
+        kinds: as there.
+
+    Raises:
+        ResumeError: the model has other variables.
+    """
+    named = {name: variable for name, variable in _named(model).items() if name.partition("/")[0] in kinds}
+    saved = {name for name in state if name.partition("/")[0] in kinds and not name.startswith("seeds/")}
+    for name in sorted(saved ^ set(named)):
+        where = "in the checkpoint" if name in saved else "in the model"
+        raise ResumeError(f"A checkpoint must have the variables of the model. Received: {name} only {where}.")
+    for name, variable in named.items():
+        array = state[name]
+        if tuple(array.shape) != tuple(variable.shape):
+            raise ResumeError(
+                f"A checkpoint must have the variables of the model. Received: {variable.path} with shape "
+                f"{tuple(array.shape)}, in the model {tuple(variable.shape)}."
+            )
+        known = keras.ops.convert_to_numpy(variable.value).dtype
+        variable.assign(array if known.isbuiltin else array.view(known))
+    if "seeds" in kinds:
+        _set_global_seeds(state)
