@@ -123,7 +123,7 @@ class _Unfinished:
     """The folder beside the output in which a run keeps its settings and checkpoints until it is done.
 
     Args:
-        output: of the run.
+        path: of the folder.
         settings: of the run.
         overwrite: whether an unfinished run with other settings may be given up.
 
@@ -131,14 +131,13 @@ class _Unfinished:
         ResumeError: another process is at it, or it was begun with other settings.
     """
 
-    def __init__(self, output: pathlib.Path, settings: Mapping[str, Any], overwrite: bool) -> None:
-        self.path = output.with_name(output.name + UNFINISHED)
-        self._was_there = self.path.is_dir()
+    def __init__(self, path: pathlib.Path, settings: Mapping[str, Any], overwrite: bool) -> None:
+        self.path = path
         self._checkpoints = CheckpointFolder(self.path)
         try:
             self._check(settings, overwrite)
         except BaseException:
-            self._checkpoints.close()
+            self.end(is_done=False)
             raise
 
     def _check(self, settings: Mapping[str, Any], overwrite: bool) -> None:
@@ -201,9 +200,9 @@ def run_of(command: str, output: pathlib.Path, overwrite: bool, settings: Mappin
     settings = {name: value for name, value in settings.items() if name != "overwrite"}
     unfinished = pathlib.Path(output).absolute()
     unfinished = unfinished.with_name(unfinished.name + UNFINISHED)
-    replace = overwrite or _is_interrupted(output, unfinished)
+    replace = overwrite or _is_interrupted(pathlib.Path(output), unfinished)
     target = check_new_folder(output, replace)
-    kept = _Unfinished(target, settings, overwrite)
+    kept = _Unfinished(unfinished, settings, overwrite)
     is_done = False
     try:
         with new_folder(output, replace) as folder:
