@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import keras
+import numpy as np
 
 from keras_bert_lab.batches import Batches
 from keras_bert_lab.lazy import LazyModule
@@ -43,6 +44,7 @@ class Progress(keras.callbacks.Callback):
         self._bar: Any = None
         self._first_step = self._counted = 0
         self._real = self._slots = 0
+        self._passed_over = np.zeros(2, np.int64)  # real tokens and slots
         self._seconds = self._began = 0.0
         self._steps = batches.steps_per_epoch
         self._steps_left = 0
@@ -52,6 +54,7 @@ class Progress(keras.callbacks.Callback):
         self._first_step = epoch * self._steps
         self._counted = 0
         self._real = self._slots = 0
+        self._passed_over = np.zeros(2, np.int64)
         self._seconds = 0.0
         epochs = (self.params or {}).get("epochs", epoch + 1)
         self._steps_left = (epochs - epoch) * self._steps if epochs > 1 else 0
@@ -69,27 +72,32 @@ class Progress(keras.callbacks.Callback):
         self._began = time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        first = (self.params or {}).get("first_batch", 0)
-        if batch < first:  # passed over: trained on before a `ResumableTraining` went on
-            self._bar.update(batch + 1 - self._counted)
-            self._counted = batch + 1
-            return
-        self._seconds += time.perf_counter() - self._began
+        is_passed_over = batch < self._first_batch
+        if not is_passed_over:
+            self._seconds += time.perf_counter() - self._began
         # One call may stand for several batches (steps_per_execution), the last one also for some after the end of the epoch.
         while self._counted <= min(batch, self._steps - 1):
             real, slots = self.batches.counts(self._first_step + self._counted)
             self._counted += 1
             self._real += real
             self._slots += slots
+            if is_passed_over:
+                self._passed_over += np.array([real, slots])
             self._bar.update(1)
-        if logs:
+        if logs and not is_passed_over:
             self._bar.set_postfix_str(self._summary(logs), refresh=False)
+
+    @property
+    def _first_batch(self) -> int:
+        """The first one that is trained on in this epoch, where a `ResumableTraining` went on in the middle of it."""
+        return (self.params or {}).get("first_batch", 0)
 
     def _rates(self) -> dict[str, float]:
         seconds = max(self._seconds, 1e-9)
-        rates = {"tokens_per_second": self._real / seconds, "padding": 1.0 - self._real / max(self._slots, 1)}
+        real, slots = np.array([self._real, self._slots]) - self._passed_over
+        rates = {"tokens_per_second": float(real) / seconds, "padding": 1.0 - self._real / max(self._slots, 1)}
         if self.flops_per_slot is not None and self.peak is not None:
-            rates["share_of_peak"] = self._slots * self.flops_per_slot / seconds / self.peak
+            rates["share_of_peak"] = float(slots) * self.flops_per_slot / seconds / self.peak
         return rates
 
     def _summary(self, logs: dict[str, Any]) -> str:
@@ -100,7 +108,7 @@ class Progress(keras.callbacks.Callback):
             shown.append(f"{rates['share_of_peak']:.0%} of peak")
         left = self._steps_left - self._counted
         if self._counted and left > 0:
-            done = self._counted - (self.params or {}).get("first_batch", 0)
+            done = self._counted - self._first_batch
             shown.append(f"{tqdm.tqdm.format_interval(left * self._seconds / done)} left")
         return ", ".join(shown)
 

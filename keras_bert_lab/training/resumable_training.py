@@ -252,7 +252,7 @@ class ResumableTraining(keras.callbacks.Callback):
         self._skip = 0
         self._means = None
         self.params.pop("first_batch", None)
-        self._rows.append({"epoch": epoch, "logs": {name: float(value) for name, value in (logs or {}).items()}})
+        self._rows.append({"epoch": epoch, "logs": {} if logs is None else logs})  # not a copy: other callbacks add to it
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self._bring_back()
@@ -278,7 +278,9 @@ class ResumableTraining(keras.callbacks.Callback):
             "epoch": self._epoch,
             "is_finished": is_finished,
             "seconds": self.earlier_seconds + began - self._began,
-            "history": self._rows,
+            "history": [
+                {"epoch": row["epoch"], "logs": {name: float(value) for name, value in row["logs"].items()}} for row in self._rows
+            ],
             "callbacks": remembered,
             "identity": self._identity,
             "environment": environment(),
