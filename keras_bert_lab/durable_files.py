@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import pathlib
+import stat
 from collections.abc import Callable, Iterable
 from typing import Any
 
-__all__ = ["HashedWriter", "sync", "write_file"]
+__all__ = ["HashedWriter", "make_folder", "sync", "write_file"]
+
+_NOT_FOR_FOLDERS = (errno.EBADF, errno.EINVAL)  # what some network file systems say
 
 
 def sync(paths: Iterable[str | os.PathLike[str]]) -> None:
@@ -21,8 +25,22 @@ def sync(paths: Iterable[str | os.PathLike[str]]) -> None:
         handle = os.open(path, os.O_RDONLY)
         try:
             os.fsync(handle)
+        except OSError as error:
+            if error.errno not in _NOT_FOR_FOLDERS or not stat.S_ISDIR(os.fstat(handle).st_mode):
+                raise
         finally:
             os.close(handle)
+
+
+def make_folder(path: pathlib.Path) -> None:
+    """Make a folder, and those above it, if need be, and bring their names onto the disk.
+
+    Raises:
+        OSError: there is something else, it is not allowed, or the disk is full or fails.
+    """
+    missing = [each for each in (path, *path.parents) if not each.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    sync(each.parent for each in missing)
 
 
 class HashedWriter:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import errno
 import fcntl
 import hashlib
 import itertools
@@ -20,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_bert_lab.durable_files import HashedWriter, sync, write_file
+from keras_bert_lab.durable_files import HashedWriter, make_folder, sync, write_file
 from keras_bert_lab.errors import ResumeError
 
 __all__ = ["Checkpoint", "CheckpointFolder"]
@@ -34,6 +36,8 @@ _ASIDE = "damaged-"
 _NAME = re.compile(r"checkpoint-(\d{8,})")
 _FORMAT = 1
 _PART = 2**20
+# What is wrong with this process, and not with the disk.
+_OURS = (errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
 @dataclasses.dataclass
@@ -52,7 +56,27 @@ class _Lock:
 _LOCKS: dict[str, _Lock] = {}
 
 
+def _is_there(lock: int, path: pathlib.Path) -> bool:
+    """Whether an open file is still the one that is found under its name."""
+    try:
+        return os.path.samestat(os.fstat(lock), path.stat())
+    except OSError:
+        return False
+
+
+def _leave_locks() -> None:
+    """A forked process, which may live longer, does not keep the locks of the one that it comes from."""
+    for lock in _LOCKS.values():
+        os.close(lock.handle)
+    _LOCKS.clear()
+
+
+os.register_at_fork(after_in_child=_leave_locks)
+
+
 def _release(path: str, lock: _Lock) -> None:
+    if _LOCKS.get(path) is not lock:
+        return  # the folder is gone, or the lock belongs to the process that this one was forked from
     lock.holders -= 1
     if not lock.holders:
         os.close(lock.handle)
@@ -110,12 +134,15 @@ class CheckpointFolder:
 
     def _locked(self) -> _Lock:
         """Take the lock; it ends with the process, however that ends."""
-        held = _LOCKS.get(os.path.realpath(self.path))
-        if held is not None:
+        path = os.path.realpath(self.path)
+        held = _LOCKS.get(path)
+        if held is not None and _is_there(held.handle, self.path / _LOCK):
             held.holders += 1
             return held
+        if held is not None:  # the folder was removed, or moved
+            os.close(_LOCKS.pop(path).handle)
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            make_folder(self.path)
             lock = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT, 0o666)
         except OSError as error:
             raise ResumeError(
@@ -124,15 +151,25 @@ class CheckpointFolder:
             ) from error
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             owner = os.read(lock, 200).decode(errors="replace").strip()
             os.close(lock)
             raise ResumeError(
                 f"Another process trains in {self.path} ({owner or 'unknown'}). Wait for its end, or name another folder."
             ) from error
-        os.truncate(lock, 0)
-        os.write(lock, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
-        return _LOCKS.setdefault(os.path.realpath(self.path), _Lock(lock))
+        except OSError as error:
+            os.close(lock)
+            raise ResumeError(
+                f"Checkpoints need a folder in which files can be locked. Received: {self.path} ({error.strerror}). Name a "
+                "folder on another disk."
+            ) from error
+        if not _is_there(lock, self.path / _LOCK):  # who had it has removed the folder meanwhile
+            os.close(lock)
+            return self._locked()
+        with contextlib.suppress(OSError):  # it is locked, also where the disk has no room for a name
+            os.truncate(lock, 0)
+            os.write(lock, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
+        return _LOCKS.setdefault(path, _Lock(lock))
 
     def close(self) -> None:
         """Let others use the folder."""
@@ -161,10 +198,11 @@ class CheckpointFolder:
         target = self.path / f"checkpoint-{number:08}"
         fresh = self.path / f".new-{target.name}"
         try:
+            shutil.rmtree(fresh, ignore_errors=True)  # of a commit that failed, and could not be removed then
             fresh.mkdir()
             facts = write_file(fresh / _ARRAYS, lambda file: _write_arrays(file, arrays))
             content = {"format": _FORMAT, "files": {_ARRAYS: facts}, "about": about}
-            text = json.dumps(content, ensure_ascii=False, allow_nan=True).encode()
+            text = json.dumps(content).encode()
             seal = hashlib.sha256(text).hexdigest().encode()
 
             def _sealed(file: HashedWriter) -> None:
@@ -182,19 +220,20 @@ class CheckpointFolder:
 
     def _forget(self, names: list[str]) -> None:
         """Remove old checkpoints; each loses its name first, so that what has one is never half."""
-        for name in names:
-            old = self.path / f".old-{name}"
-            try:
-                (self.path / name).rename(old)
+        try:
+            for name in names:
+                (self.path / name).rename(self.path / f".old-{name}")
+            for old in self.path.glob(".old-*"):
                 shutil.rmtree(old)
-            except OSError as error:
-                logger.warning("The old checkpoint %s could not be removed: %s", self.path / name, error)
+        except OSError as error:
+            logger.warning("Old checkpoints in %s could not be removed: %s", self.path, error)
 
     def newest(self) -> Checkpoint | None:
         """The newest whole checkpoint; None where there is none at all. Damaged ones are named in the log and set aside.
 
         Raises:
-            ResumeError: there are checkpoints, and all of them are damaged.
+            ResumeError: there are checkpoints, and all of them are damaged; or the newest cannot be read, or was written by
+                another version of this package.
         """
         names = self.names()
         damaged = sorted(path.name for path in self.path.glob(f"{_ASIDE}*"))
@@ -203,6 +242,8 @@ class CheckpointFolder:
             try:
                 return Checkpoint(folder, _verified(folder))
             except (OSError, ValueError) as error:
+                if isinstance(error, OSError) and error.errno in _OURS:
+                    raise ResumeError(f"The checkpoint {folder} cannot be read ({error.strerror}).") from error
                 logger.warning("The checkpoint %s is damaged and left out: %s", folder, error)
                 damaged.append(self._set_aside(name))
         if damaged:
@@ -237,13 +278,17 @@ def _verified(folder: pathlib.Path) -> dict[str, Any]:
 
     Raises:
         OSError, ValueError: they are not.
+        ResumeError: they are, but those of another version.
     """
     seal, _, text = (folder / _MANIFEST).read_bytes().partition(b"\n")
     if hashlib.sha256(text).hexdigest().encode() != seal:
         raise ValueError(f"{_MANIFEST} is not what was written")
     content = json.loads(text)
     if content["format"] != _FORMAT:
-        raise ValueError(f"format must be {_FORMAT}. Received: {content['format']}")
+        raise ResumeError(
+            f"The checkpoint {folder} must have format {_FORMAT}. Received: {content['format']}, of another version of this "
+            "package. Go on with that one."
+        )
     for name, facts in content["files"].items():
         found = hashlib.sha256()
         with (folder / name).open("rb") as file:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import json
 import os
@@ -56,15 +57,9 @@ def training_identity(model: keras.Model, batches: Batches, epochs: int, setting
 
 def environment() -> dict[str, Any]:
     """What decides the last bits of a result beside the training itself: versions, processor, threads, switches."""
-    versions = {}
-    for name in _PACKAGES:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            versions[name] = None
     switches = {name: value for name, value in sorted(os.environ.items()) if re.match(r"TF_|XLA_|OMP_|ONEDNN_|DNNL_", name)}
     return {
-        **versions,
+        **_versions(),
         "backend": keras.backend.backend(),
         "python": platform.python_version(),
         "processor": _processor(),
@@ -73,6 +68,18 @@ def environment() -> dict[str, Any]:
     }
 
 
+@functools.cache  # each is looked for in all folders of packages, and every checkpoint holds them
+def _versions() -> dict[str, str | None]:
+    versions: dict[str, str | None] = {}
+    for name in _PACKAGES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            versions[name] = None
+    return versions
+
+
+@functools.cache
 def _processor() -> str:
     try:
         return re.search(r"model name\s*:\s*(.*)", pathlib.Path("/proc/cpuinfo").read_text())[1]  # type: ignore[index]
