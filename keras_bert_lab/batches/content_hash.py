@@ -24,12 +24,12 @@ def hash_of(*parts: Any) -> str:
         if part is None or isinstance(part, str):
             found.update(f"{part!r};".encode())
             continue
-        array = np.ascontiguousarray(part)
+        array = np.asarray(part, order="C")
         found.update(f"{array.dtype.str}{array.shape};".encode())
         if array.dtype.hasobject:
             for text in array.ravel():
                 encoded = text if isinstance(text, bytes) else str(text).encode()
                 found.update(b"%d:" % len(encoded) + encoded)
         elif array.size:
-            found.update(array.view(np.uint8).data)
+            found.update(array.reshape(-1).view(np.uint8).data)
     return found.hexdigest()

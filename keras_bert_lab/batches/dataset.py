@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 import keras
+import numpy as np
 
 from keras_bert_lab.lazy import LazyModule
 
@@ -59,42 +60,52 @@ def as_epochs(batches: Batches, position: Callable[[], int]) -> Any:
         position: number of the next batch, counted over all epochs; asked whenever reading begins.
 
     Returns:
-        A `tf.data.Dataset` or a `keras.utils.PyDataset`. `fit` learns from it how many batches an epoch has; it must not ask
-        for those that are not read again.
+        A `tf.data.Dataset` for batches of token ids on TensorFlow, else a `keras.utils.PyDataset`, of which `fit` must not
+        shuffle the numbers. `fit` learns from it how many batches a whole epoch has.
     """
     # Of a tf.data.Dataset Keras warns that it will not shuffle it, unless it is told shuffle=False.
-    if keras.backend.backend() != "tensorflow" or getattr(batches, "has_equal_rows", False):
+    if keras.backend.backend() != "tensorflow" or not hasattr(batches, "target_shape"):
         return _Epochs(batches, position)
+    found = _dataset(lambda: map(batches.batch, _rest_of_epoch(position(), batches)), batches, 0)
+    # Keras asks for the number of batches here. What TensorFlow itself is told, it also counts.
+    found.cardinality = lambda: batches.steps_per_epoch
+    return found
 
-    def rest_of_epoch() -> Iterator[tuple[Any, ...]]:
-        first = position()
-        yield from map(batches.batch, range(first, (first // batches.steps_per_epoch + 1) * batches.steps_per_epoch))
 
-    # Who reads less than a whole epoch does not come to its end, where the number would be wrong.
-    return _dataset(rest_of_epoch, batches, 0).apply(tf.data.experimental.assert_cardinality(batches.steps_per_epoch))
+def _rest_of_epoch(first: int, batches: Batches) -> range:
+    return range(first, (first // batches.steps_per_epoch + 1) * batches.steps_per_epoch)
 
 
 class _Epochs(keras.utils.PyDataset):
-    """Whichever number is asked for, the next batch comes."""
+    """Number 0 is the batch where the training stands when the epoch begins, and the last number that of the epoch's end."""
 
     def __init__(self, batches: Batches, position: Callable[[], int]) -> None:
         super().__init__()
         self._batches = batches
         self._position = position
-        self._next = position()
+        self._numbers = range(batches.steps_per_epoch)
 
-    def __len__(self) -> int:
-        return self._batches.steps_per_epoch
+    @property
+    def num_batches(self) -> int:
+        """All of an epoch when Keras counts them beforehand, then those that are read."""
+        return len(self._numbers)
 
     def on_epoch_begin(self) -> None:
-        self._next = self._position()
+        self._numbers = _rest_of_epoch(self._position(), self._batches)
+
+    def on_epoch_end(self) -> None:
+        self._numbers = range(self._batches.steps_per_epoch)
 
     def __getitem__(self, index: int) -> tuple[Any, ...]:
-        self._next += 1
-        return self._batches.batch(self._next - 1)
+        return keras.tree.map_structure(_as_text_tensor, self._batches.batch(self._numbers[index]))
 
 
-def _dataset(generator: Callable[[], Iterator[tuple[Any, ...]]], batches: Batches, some_step: int) -> Any:
+def _as_text_tensor(array: Any) -> Any:
+    """Texts are objects in NumPy, a type that Keras does not know."""
+    return tf.constant(array) if isinstance(array, np.ndarray) and array.dtype.hasobject else array
+
+
+def _dataset(generator: Callable[[], Iterable[tuple[Any, ...]]], batches: Batches, some_step: int) -> Any:
     """What a generator of batches yields, with open numbers of rows and tokens."""
     inputs, *rest = batches.batch(some_step)
 

@@ -26,8 +26,6 @@ class _Ordered:
         seed: of the order; None = as it is.
     """
 
-    has_equal_rows = True
-
     def __init__(self, count: int, steps_per_epoch: int, seed: int | None) -> None:
         self.steps_per_epoch = steps_per_epoch
         self._count = count
@@ -44,12 +42,6 @@ class _Ordered:
     def batch(self, step: int) -> tuple[Any, ...]:
         """Batch `step`, counted over all epochs."""
         raise NotImplementedError
-
-    @property
-    def target_shape(self) -> Any:
-        """Shapes of one row's targets."""
-        found = self.batch(0)
-        return None if len(found) < 2 else keras.tree.map_structure(lambda array: np.shape(array)[1:], found[1])
 
     def counts(self, step: int) -> tuple[int, int]:
         """Rows of batch `step`, twice: there is no padding."""
@@ -84,11 +76,12 @@ class _DatasetBatches(_Ordered):
     """Batches of a `keras.utils.PyDataset`."""
 
     def __init__(self, dataset: keras.utils.PyDataset, seed: int | None) -> None:
-        kind = type(dataset)
-        if kind.on_epoch_end is not keras.utils.PyDataset.on_epoch_end or dataset.num_batches is None:
+        kind, base = type(dataset), keras.utils.PyDataset
+        changes = kind.on_epoch_begin is not base.on_epoch_begin or kind.on_epoch_end is not base.on_epoch_end
+        if changes or not dataset.num_batches:
             raise TypeError(
                 "A PyDataset must have a length and give the same batch for the same index in all epochs. Received: "
-                f"{kind.__name__}, which changes at the end of an epoch or has no end. Leave the shuffling to "
+                f"{kind.__name__}, which {'changes from epoch to epoch' if changes else 'has none'}. Leave the shuffling to "
                 "shuffle=True, or pass an object with steps_per_epoch and batch(k), k counted over all epochs."
             )
         super().__init__(dataset.num_batches, dataset.num_batches, seed)
@@ -114,7 +107,7 @@ def numbered_batches(
         seed: of the order.
 
     Raises:
-        TypeError: data that cannot be had by number.
+        TypeError: data that cannot be had by number, or columns of other things than numbers and texts.
         ValueError: columns of different length; targets beside data that hold their own.
 
     Example:
@@ -155,7 +148,12 @@ def _as_arrays(data: Any) -> Any:
         return tuple(_as_arrays(column) for column in data)
     array = data.to_numpy() if hasattr(data, "to_numpy") else np.asarray(data)
     if array.dtype.kind in "OU":  # texts: in the form that TensorFlow keeps them in
-        encoded = [text if isinstance(text, bytes) else str(text).encode() for text in array.ravel()]
+        others = [item for item in array.ravel() if not isinstance(item, (str, bytes))]
+        if others:
+            raise TypeError(
+                f"Columns must hold numbers, or texts alone. Received: a {type(others[0]).__name__}, {others[0]!r:.60}"
+            )
+        encoded = [text if isinstance(text, bytes) else text.encode() for text in array.ravel()]
         array = np.array([*encoded, None], object)[:-1].reshape(array.shape)
     if not array.ndim:
         raise TypeError(f"Data must have a row for each example. Received: {type(data).__name__}")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import importlib.metadata
+import inspect
 import json
 import os
 import pathlib
@@ -17,9 +17,12 @@ import numpy as np
 
 from keras_bert_lab.batches import Batches
 from keras_bert_lab.batches.content_hash import hash_of
-from keras_bert_lab.training.training_state import shapes_of
+from keras_bert_lab.lazy import LazyModule
+from keras_bert_lab.training.training_state import optimizers_of, shapes_of
 
-__all__ = ["differences", "environment", "training_identity"]
+__all__ = ["differences", "environment", "training_identity", "without_rates"]
+
+tf = LazyModule("tensorflow")
 
 _SAMPLED = 8
 _PACKAGES = ("keras-bert-lab", "keras", "numpy", "tensorflow", "jax")
@@ -33,53 +36,108 @@ def _content(batches: Batches) -> str:
     return hash_of(getattr(batches, "content_hash", None), *sampled)[:16]
 
 
-def training_identity(model: keras.Model, batches: Batches, epochs: int, settings: Mapping[str, Any]) -> dict[str, Any]:
+def _described(thing: Any) -> Any:
+    """Settings as plain data that are the same in each process: without addresses, and names that Keras makes up."""
+    if isinstance(thing, np.generic):
+        return thing.item()
+    if thing is None or isinstance(thing, (bool, int, float, str)):
+        return thing
+    if isinstance(thing, Mapping):
+        return {str(name): _described(value) for name, value in thing.items() if name != "name"}
+    if isinstance(thing, (list, tuple)):
+        return [_described(value) for value in thing]
+    try:
+        return {"kind": type(thing).__name__, **_described(thing.get_config())}
+    except (AttributeError, NotImplementedError, TypeError, ValueError):  # none, or of a class that cannot be saved
+        return getattr(thing, "__qualname__", type(thing).__name__)
+
+
+def _settings_of(layer: keras.layers.Layer) -> dict[str, Any]:
+    """A layer's arguments that are numbers, switches or functions, such as the share of a dropout; what it computes with."""
+    names = (name for name in inspect.signature(type(layer).__init__).parameters if name not in ("self", "name"))
+    values = {name: getattr(layer, name, None) for name in (*names, "trainable", "compute_dtype")}
+    kept = {name: value for name, value in values.items() if isinstance(value, (bool, int, float)) or inspect.isfunction(value)}
+    return {"kind": type(layer).__name__, **_described(kept), "compute_dtype": values["compute_dtype"]}
+
+
+def _without_rate(config: Any) -> Any:
+    """Optimizers' settings without their learning rates, but with schedules."""
+    if not isinstance(config, Mapping):
+        return config
+    kept = {name: value for name, value in config.items() if name != "learning_rate" or isinstance(value, Mapping)}
+    return {name: _without_rate(value) for name, value in kept.items()}
+
+
+def training_identity(
+    model: keras.Model, batches: Batches, fit: Mapping[str, Any], settings: Mapping[str, Any]
+) -> dict[str, Any]:
     """Plain data that must be the same when a training goes on.
 
     Args:
-        model: compiled and built, not trained yet.
+        model: compiled and built. What else decides its training, it may tell by `training_settings()` -> plain data.
         batches: what it is trained on.
-        epochs: the number of the last epoch.
+        fit: arguments of `fit`.
         settings: more that must be the same.
     """
-    optimizer = {name: value for name, value in model.optimizer.get_config().items() if name != "name"}
+    optimizers = [_described(optimizer) for optimizer in optimizers_of(model)]
+    # Callbacks change the learning rate of an optimizer: it is a setting only of one that was not used yet.
+    if any(int(optimizer.iterations) for optimizer in optimizers_of(model)):
+        optimizers = [_without_rate(optimizer) for optimizer in optimizers]
+    first = keras.tree.map_structure(lambda array: [*np.shape(array), str(getattr(array, "dtype", ""))], batches.batch(0))
     found = {
-        "model": type(model).__name__,
-        "weights": list(shapes_of(model).values()),
-        "optimizer": {"kind": type(model.optimizer).__name__, **optimizer},
-        "epochs": epochs,
+        "model": {
+            "kind": type(model).__name__,
+            "layers": [_settings_of(layer) for layer in model._flatten_layers(include_self=False)],
+            "steps_per_execution": model.steps_per_execution,
+            "jit_compile": model.jit_compile,
+            "loss": _described(getattr(model, "loss", None)),
+            "loss_weights": _described(getattr(model, "loss_weights", None)),
+            **(model.training_settings() if hasattr(model, "training_settings") else {}),
+        },
+        **shapes_of(model),
+        "optimizers": optimizers,
+        **_described(fit),
         "steps_per_epoch": batches.steps_per_epoch,
+        "batch": _described(first),
         "data": _content(batches),
-        "settings": settings,
+        "settings": _described(settings),
     }
-    return json.loads(json.dumps(found, default=str))
+    return json.loads(json.dumps(found))
+
+
+def without_rates(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """The same without the learning rates of optimizers."""
+    return {**identity, "optimizers": [_without_rate(optimizer) for optimizer in identity["optimizers"]]}
 
 
 def environment() -> dict[str, Any]:
     """What decides the last bits of a result beside the training itself: versions, processor, threads, switches."""
-    switches = {name: value for name, value in sorted(os.environ.items()) if re.match(r"TF_|XLA_|OMP_|ONEDNN_|DNNL_", name)}
-    return {
-        **_versions(),
-        "backend": keras.backend.backend(),
-        "python": platform.python_version(),
-        "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "switches": {name: value for name, value in switches.items() if name != "TF_CPP_MIN_LOG_LEVEL"},
-    }
-
-
-@functools.cache  # each is looked for in all folders of packages, and every checkpoint holds them
-def _versions() -> dict[str, str | None]:
-    versions: dict[str, str | None] = {}
+    versions = {}
     for name in _PACKAGES:
         try:
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             versions[name] = None
-    return versions
+    switches = {name: value for name, value in sorted(os.environ.items()) if re.match(r"TF_|XLA_|OMP_|ONEDNN_|DNNL_", name)}
+    return {
+        **versions,
+        "backend": keras.backend.backend(),
+        "python": platform.python_version(),
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "threads": _threads(),
+        "switches": {name: value for name, value in switches.items() if name != "TF_CPP_MIN_LOG_LEVEL"},
+    }
 
 
-@functools.cache
+def _threads() -> list[int]:
+    """Threads that TensorFlow was told to use, within an operation and for several; 0 = as many as there are cores."""
+    if keras.backend.backend() != "tensorflow":
+        return []
+    threading = tf.config.threading
+    return [threading.get_intra_op_parallelism_threads(), threading.get_inter_op_parallelism_threads()]
+
+
 def _processor() -> str:
     try:
         return re.search(r"model name\s*:\s*(.*)", pathlib.Path("/proc/cpuinfo").read_text())[1]  # type: ignore[index]
@@ -109,7 +167,7 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     return [
         f"{name}: {_shown(old, name)} before, {_shown(new, name)} now"
         for name in dict.fromkeys([*old, *new])
-        if old.get(name, ...) != new.get(name, ...)
+        if repr(old.get(name, ...)) != repr(new.get(name, ...))  # NaN is the same as NaN
     ]
 
 

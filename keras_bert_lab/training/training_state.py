@@ -12,9 +12,15 @@ import numpy as np
 from keras_bert_lab.errors import ResumeError
 from keras_bert_lab.lazy import LazyModule
 
-__all__ = ["build", "restore", "shapes_of", "state_of"]
+__all__ = ["build", "optimizers_of", "restore", "shapes_of", "state_of"]
 
 tf = LazyModule("tensorflow")
+
+
+def optimizers_of(model: keras.Model) -> list[keras.optimizers.Optimizer]:
+    """The model's optimizer, and those that a `train_step` of its own uses: attributes of the model."""
+    found = [model.optimizer, *(each for each in vars(model).values() if isinstance(each, keras.optimizers.Optimizer))]
+    return list({id(each): each for each in found if each is not None}.values())
 
 
 def build(model: keras.Model, batch: tuple[Any, ...]) -> None:
@@ -23,25 +29,50 @@ def build(model: keras.Model, batch: tuple[Any, ...]) -> None:
     Args:
         model: compiled.
         batch: any batch of its data.
+
+    Raises:
+        ValueError: an optimizer beside `model.optimizer` that has no variables yet.
     """
-    if keras.backend.backend() != "tensorflow":
-        model._symbolic_build(data_batch=batch)
-        return
-    with model.distribute_strategy.scope():
-        model._symbolic_build(data_batch=keras.tree.map_structure(tf.convert_to_tensor, batch))
+    _keras_seed()  # made now, not when the first checkpoint happens to be saved: it draws from Python's generator
+    try:
+        if keras.backend.backend() != "tensorflow":
+            model._symbolic_build(data_batch=batch)
+        else:
+            with model.distribute_strategy.scope():
+                model._symbolic_build(data_batch=keras.tree.map_structure(tf.convert_to_tensor, batch))
+    except Exception:
+        # A model with a `train_step` of its own needs no `call`; then all of it must be there.
+        parts = [layer for layer in model._flatten_layers() if layer is not model]
+        if model._compile_loss is not None or not parts or not all(layer.built for layer in parts):
+            raise
+    for optimizer in optimizers_of(model):
+        if not optimizer.built and optimizer is not model.optimizer:
+            raise ValueError(
+                "Optimizers of a model's own train_step must be built before fit. Received: a "
+                f"{type(optimizer).__name__} without variables. Call optimizer.build(trainable_variables) first."
+            )
 
 
 def _variables(model: keras.Model) -> dict[str, list[Any]]:
-    """All variables by what they are for: weights with the states of seeds, the optimizer's slots, running means of metrics."""
+    """All variables by what they are for; what evaluation may change, beside metrics, are states of seeds and counters."""
     metrics = list(model.metrics_variables)
-    others = {id(variable) for variable in (*metrics, *model.optimizer.variables)}
-    weights = [variable for variable in model.variables if id(variable) not in others]
-    return {"weights": weights, "optimizer": list(model.optimizer.variables), "metrics": metrics}
+    slots = [variable for optimizer in optimizers_of(model) for variable in optimizer.variables]
+    others = {id(variable) for variable in (*metrics, *slots)}
+    own = [variable for variable in model.variables if id(variable) not in others]
+    states = [variable for variable in own if not variable.trainable and "int" in str(variable.dtype)]
+    found = {id(variable) for variable in states}
+    weights = [variable for variable in own if id(variable) not in found]
+    return {"weights": weights, "states": states, "optimizer": slots, "metrics": metrics}
 
 
-def _named(model: keras.Model) -> dict[str, Any]:
+def _named(model: keras.Model, kinds: Collection[str]) -> dict[str, Any]:
     # Numbered: names of a user's own layers can be the same twice, and differ from process to process.
-    return {f"{kind}/{number:05}": each for kind, found in _variables(model).items() for number, each in enumerate(found)}
+    return {
+        f"{kind}/{number:05}": each
+        for kind, found in _variables(model).items()
+        if kind in kinds
+        for number, each in enumerate(found)
+    }
 
 
 def _keras_seed() -> Any:
@@ -54,9 +85,9 @@ def _as_numbers(array: np.ndarray) -> np.ndarray:
     return array if array.dtype.isbuiltin else array.view(f"uint{8 * array.dtype.itemsize}")
 
 
-def shapes_of(model: keras.Model) -> dict[str, list[Any]]:
-    """Shape and type of all weights, to tell whether a model is the same."""
-    return {variable.path: [*variable.shape, variable.dtype] for variable in _variables(model)["weights"]}
+def shapes_of(model: keras.Model) -> dict[str, list[list[Any]]]:
+    """Shape and type of all variables, by kind, to tell whether a model is the same."""
+    return {kind: [[*variable.shape, str(variable.dtype)] for variable in found] for kind, found in _variables(model).items()}
 
 
 def state_of(model: keras.Model, kinds: Collection[str]) -> dict[str, np.ndarray]:
@@ -64,17 +95,13 @@ def state_of(model: keras.Model, kinds: Collection[str]) -> dict[str, np.ndarray
 
     Args:
         model: compiled and built, see `build`.
-        kinds: some of "weights" (with the states of layers' seeds), "optimizer", "metrics" (their running means), "seeds" (of
-            the generators that belong to nobody: Keras's, Python's and NumPy's).
+        kinds: some of "weights", "states" (of the seeds of layers, and other counters), "optimizer", "metrics" (their running
+            means), "seeds" (of the generators that belong to nobody: Keras's, Python's and NumPy's).
 
     Returns:
         Named arrays; some may share the memory of a variable, so they are to be used before the training goes on.
     """
-    found = {
-        name: _as_numbers(keras.ops.convert_to_numpy(variable.value))
-        for name, variable in _named(model).items()
-        if name.partition("/")[0] in kinds
-    }
+    found = {name: _as_numbers(keras.ops.convert_to_numpy(variable.value)) for name, variable in _named(model, kinds).items()}
     return found | (_global_seeds() if "seeds" in kinds else {})
 
 
@@ -110,7 +137,7 @@ def restore(model: keras.Model, state: Mapping[str, np.ndarray], kinds: Collecti
     Raises:
         ResumeError: the model has other variables.
     """
-    named = {name: variable for name, variable in _named(model).items() if name.partition("/")[0] in kinds}
+    named = _named(model, kinds)
     saved = {name for name in state if name.partition("/")[0] in kinds and not name.startswith("seeds/")}
     for name in sorted(saved ^ set(named)):
         where = "in the checkpoint" if name in saved else "in the model"
