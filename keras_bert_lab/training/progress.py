@@ -92,7 +92,7 @@ class Progress(keras.callbacks.Callback):
 
     def _rates(self) -> dict[str, float]:
         seconds = max(self._seconds, 1e-9)
-        real, slots = self._earlier + (self._real, self._slots)
+        real, slots = self._earlier + np.array([self._real, self._slots])
         rates = {"tokens_per_second": self._real / seconds, "padding": 1.0 - float(real) / max(float(slots), 1.0)}
         if self.flops_per_slot is not None and self.peak is not None:
             rates["share_of_peak"] = self._slots * self.flops_per_slot / seconds / self.peak

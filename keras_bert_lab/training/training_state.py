@@ -82,7 +82,7 @@ def _keras_seed() -> Any:
 
 def _as_numbers(array: np.ndarray) -> np.ndarray:
     """Types that a .npy file does not know (bfloat16) as integers of the same bits."""
-    return array if array.dtype.isbuiltin else array.view(f"uint{8 * array.dtype.itemsize}")
+    return array if array.dtype.isbuiltin == 1 else array.view(f"uint{8 * array.dtype.itemsize}")
 
 
 def shapes_of(model: keras.Model) -> dict[str, list[list[Any]]]:
@@ -150,6 +150,6 @@ def restore(model: keras.Model, state: Mapping[str, np.ndarray], kinds: Collecti
                 f"{tuple(array.shape)}, in the model {tuple(variable.shape)}."
             )
         known = keras.ops.convert_to_numpy(variable.value).dtype
-        variable.assign(array if known.isbuiltin else array.view(known))
+        variable.assign(array if known.isbuiltin == 1 else array.view(known))
     if "seeds" in kinds:
         _set_global_seeds(state)

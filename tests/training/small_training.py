@@ -73,7 +73,7 @@ class Twice(keras.layers.Layer):
         self.seeds = keras.random.SeedGenerator(11)
 
     def call(self, inputs: Any) -> Any:
-        return inputs + 0.01 * keras.random.normal(keras.ops.shape(inputs), seed=self.seeds)
+        return inputs + 0.01 * keras.random.normal(keras.ops.shape(inputs), dtype=inputs.dtype, seed=self.seeds)
 
 
 def arrays() -> tuple[np.ndarray, np.ndarray]:
