@@ -23,7 +23,7 @@ __all__ = ["EPOCHS", "SAVES", "STEPS", "Phases", "acting", "train"]
 
 EPOCHS, STEPS = 3, 5
 # One before each batch (for the first of an epoch, before the validation that precedes it) and two at the end.
-SAVES = EPOCHS * STEPS + 2
+SAVES = EPOCHS * (STEPS + 1) + 1
 _SEED = 11
 _LENGTH, _ROWS = 17, 3
 _SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
