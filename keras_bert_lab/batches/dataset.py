@@ -68,7 +68,7 @@ def as_epochs(batches: Batches, position: Callable[[], int]) -> Any:
         return _Epochs(batches, position)
     found = _dataset(lambda: map(batches.batch, _rest_of_epoch(position(), batches)), batches, 0)
     # Keras asks for the number of batches here. What TensorFlow itself is told, it also counts.
-    found.cardinality = lambda: batches.steps_per_epoch
+    found.cardinality = lambda: tf.constant(batches.steps_per_epoch, tf.int64)
     return found
 
 

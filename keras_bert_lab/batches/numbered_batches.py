@@ -150,9 +150,8 @@ def _as_arrays(data: Any) -> Any:
     if array.dtype.kind in "OU":  # texts: in the form that TensorFlow keeps them in
         others = [item for item in array.ravel() if not isinstance(item, (str, bytes))]
         if others:
-            raise TypeError(
-                f"Columns must hold numbers, or texts alone. Received: a {type(others[0]).__name__}, {others[0]!r:.60}"
-            )
+            found = f"a {type(others[0]).__name__}, {others[0]!r:.60}"
+            raise TypeError(f"A column must hold numbers alone, or texts alone. Received: {found}")
         encoded = [text if isinstance(text, bytes) else text.encode() for text in array.ravel()]
         array = np.array([*encoded, None], object)[:-1].reshape(array.shape)
     if not array.ndim:

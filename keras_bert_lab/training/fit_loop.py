@@ -118,25 +118,25 @@ class FitLoop:
         def rest() -> Iterator[Any]:
             del self._epochs._enumerate_iterator
             before()
-            left = 0
+            each = None
             for each in enumerated():
                 if each[0] >= batch:
-                    left += 1
                     yield each
-            if not left:
-                self._end_with(dict(logs))
+            if each is not None and each[0] < batch:
+                yield from self._known(each, dict(logs))
 
         self._epochs._enumerate_iterator = rest
 
-    def _end_with(self, logs: dict[str, Any]) -> None:
-        """Keras compares the figures of an epoch with those of its last batch, which here was not in this process."""
-        model = self._model
+    def _known(self, each: Any, logs: dict[str, Any]) -> Iterator[Any]:
+        """A batch that is not trained on: Keras makes the figures of an epoch from what the last one gives."""
+        model, callbacks, train = self._model, self._list.callbacks, self._model.train_function
 
-        def figures(_: Any) -> Any:
-            del model._get_metrics_result_or_logs
-            return model._get_metrics_result_or_logs(logs)
+        def known(*arguments: Any) -> Any:  # (iterator), on JAX (state, iterator)
+            return logs if len(arguments) == 1 else (logs, arguments[0])
 
-        model._get_metrics_result_or_logs = figures
+        self._list.callbacks, model.train_function = [], known
+        yield each
+        self._list.callbacks, model.train_function = callbacks, train
 
 
 class _AtLast(keras.callbacks.Callback):
@@ -158,6 +158,14 @@ class StopsInFit(StopSignals):
     def __init__(self, is_fitting: Callable[[FrameType | None], bool]) -> None:
         super().__init__()
         self._is_fitting = is_fitting
+
+    def __enter__(self) -> StopsInFit:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            owner = getattr(signal.getsignal(number), "__self__", None)
+            if isinstance(owner, StopsInFit) and not owner._is_fitting(sys._getframe()):
+                owner.__exit__()
+        super().__enter__()
+        return self
 
     def _stop(self, number: int, frame: Any) -> None:
         if self._is_fitting(frame):

@@ -39,8 +39,10 @@ def _content(batches: Batches) -> str:
 def _described(thing: Any) -> Any:
     """Settings as plain data that are the same in each process: without addresses, and names that Keras makes up."""
     if isinstance(thing, np.generic):
-        return thing.item()
-    if thing is None or isinstance(thing, (bool, int, float, str)):
+        thing = thing.item()
+    if isinstance(thing, float):
+        return float(f"{thing:.7g}")  # Keras gives a learning rate of 0.01 back as 0.009999999776
+    if thing is None or isinstance(thing, (int, str)):
         return thing
     if isinstance(thing, Mapping):
         return {str(name): _described(value) for name, value in thing.items() if name != "name"}
@@ -94,13 +96,13 @@ def training_identity(
             "loss_weights": _described(getattr(model, "loss_weights", None)),
             **(model.training_settings() if hasattr(model, "training_settings") else {}),
         },
-        **shapes_of(model),
         "optimizers": optimizers,
         **_described(fit),
         "steps_per_epoch": batches.steps_per_epoch,
         "batch": _described(first),
         "data": _content(batches),
-        "settings": _described(settings),
+        "settings": settings,
+        **shapes_of(model),
     }
     return json.loads(json.dumps(found))
 
@@ -146,7 +148,7 @@ def _processor() -> str:
 
 
 def _leaves(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Mapping) and value:
+    if isinstance(value, Mapping) and (value or not place):
         for name, item in value.items():
             yield from _leaves(item, f"{place}.{name}" if place else str(name))
     elif isinstance(value, list) and any(isinstance(item, (list, Mapping)) for item in value):

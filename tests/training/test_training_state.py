@@ -95,7 +95,7 @@ def test_half_precision_has_its_bits() -> None:
     model = keras.Sequential([keras.Input((WIDTH,)), keras.layers.Dense(CLASSES, dtype="bfloat16")])
     model.compile("sgd", "mse", run_eagerly=True)
     x, y = arrays()
-    build(model, (x, y))
+    build(model, (x, np.eye(CLASSES, dtype=np.float32)[y]))
     expected = np.asarray(keras.ops.convert_to_numpy(model.layers[0].kernel.value)).astype(np.float32)
     state = through_a_file(state_of(model, KINDS))
     assert state["weights/00000"].dtype == np.uint16
