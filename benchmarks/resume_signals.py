@@ -72,7 +72,7 @@ def run_signals(work: Path, known: Reference, count: int, seed: int = 0) -> dict
             failures.append(f"{name}: exit code {life.status} instead of 143: {life.log}")
         done = life.marks["batches"]
         after = live(work_of, root / "life")
-        if after.marks["found"] != done:
+        if after.marks["found"] not in (done, done + 1):  # the one that was running is counted where the signal came before
             failures.append(f"{name}: {done} batches were trained on, and it went on from {after.marks['found']}")
         if after.status or after.answer["hash"] != known.answer["hash"]:
             failures.append(f"{name}: the finished training differs: {after.log}")

@@ -79,8 +79,9 @@ def _release(path: str, lock: _Lock) -> None:
         return  # the folder is gone, or the lock belongs to the process that this one was forked from
     lock.holders -= 1
     if not lock.holders:
-        os.close(lock.handle)
         del _LOCKS[path]
+        with contextlib.suppress(OSError):  # it is closed all the same
+            os.close(lock.handle)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -97,6 +97,20 @@ def test_a_disk_without_locks_is_told(tmp_path: Path, monkeypatch: pytest.Monkey
         CheckpointFolder(tmp_path)
 
 
+def test_a_disk_that_fails_at_the_end_keeps_nobody_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, real = CheckpointFolder(tmp_path), os.close
+
+    def close(handle: int) -> None:
+        real(handle)
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "close", close)
+        folder.close()
+    with contextlib.closing(CheckpointFolder(tmp_path)) as again:
+        save(again, 1)
+
+
 def test_a_file_in_the_place_of_the_folder_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for path in (tmp_path / "file", tmp_path / "file" / "below"):
