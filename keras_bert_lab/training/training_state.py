@@ -33,7 +33,6 @@ def build(model: keras.Model, batch: tuple[Any, ...]) -> None:
     Raises:
         ValueError: an optimizer beside `model.optimizer` that has no variables yet.
     """
-<<<<<<< ours
     _keras_seed()  # made now, not when the first checkpoint happens to be saved: it draws from Python's generator
     try:
         if keras.backend.backend() != "tensorflow":
@@ -52,14 +51,6 @@ def build(model: keras.Model, batch: tuple[Any, ...]) -> None:
                 "Optimizers of a model's own train_step must be built before fit. Received: a "
                 f"{type(optimizer).__name__} without variables. Call optimizer.build(trainable_variables) first."
             )
-=======
-    _keras_seed()  # made when it is first asked for, from Python's numbers: now, and not in the first save, whenever that is
-    if keras.backend.backend() != "tensorflow":
-        model._symbolic_build(data_batch=batch)
-        return
-    with model.distribute_strategy.scope():
-        model._symbolic_build(data_batch=keras.tree.map_structure(tf.convert_to_tensor, batch))
->>>>>>> theirs
 
 
 def _variables(model: keras.Model) -> dict[str, list[Any]]:
