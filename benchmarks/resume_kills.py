@@ -214,7 +214,7 @@ def make_cases(known: Reference, quick: bool, seed: int) -> list[Case]:
 
     Args:
         known: the training that nobody disturbs.
-        quick: about 15 kills instead of 250.
+        quick: about 15 kills instead of 220.
         seed: of the moments.
     """
     random = np.random.default_rng(seed)
@@ -241,7 +241,7 @@ def make_cases(known: Reference, quick: bool, seed: int) -> list[Case]:
         in_save = Kill("save", save(), int(random.choice(writes)), torn=True)
         cases.append(Case("recovery", (in_save, Kill("recovery", call=number), Kill("recovery", call=number // 2))))
     cases += [Case("early", (moment("late"), moment("early"))) for _ in range(1 if quick else 12)]
-    cases += [Case("random", (moment("late"),)) for _ in range(2 if quick else 50)]
+    cases += [Case("random", (moment("late"),)) for _ in range(2 if quick else 80)]
     cases += [Case("many", tuple(any_kill() for _ in range(6 if quick else 20))) for _ in range(1 if quick else 6)]
     cases += [Case("damaged", (any_kill(), any_kill()), damage=True) for _ in range(1 if quick else 6)]
     cases += [Case("moved", (any_kill(), any_kill()), move=True) for _ in range(1 if quick else 3)]

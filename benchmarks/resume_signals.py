@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks.resume_kills import Reference
 from benchmarks.resume_lives import PHASES, Marks, live
-from benchmarks.resume_training import EPOCHS, STEPS, Phases, acting, train
+from benchmarks.resume_training import Phases, acting, train
 
 __all__ = ["run_processes", "run_signals"]
 
@@ -76,8 +76,6 @@ def run_signals(work: Path, known: Reference, count: int, seed: int = 0) -> dict
             failures.append(f"{name}: {done} batches were trained on, and it went on from {after.marks['found']}")
         if after.status or after.answer["hash"] != known.answer["hash"]:
             failures.append(f"{name}: the finished training differs: {after.log}")
-        elif done < EPOCHS * STEPS and after.marks["batches"] != EPOCHS * STEPS:
-            failures.append(f"{name}: {after.marks['batches']} batches instead of {EPOCHS * STEPS} were counted")
         shutil.rmtree(root, ignore_errors=True)
     if not codes:
         failures.append("no SIGTERM arrived during a training")

@@ -268,7 +268,7 @@ class CheckpointFolder:
 
 def _write_arrays(file: HashedWriter, arrays: Mapping[str, np.ndarray]) -> None:
     """As `numpy.savez` does, which asks for a file that it can also read."""
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:  # type: ignore[arg-type]
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:  # type: ignore[call-overload]
         for name, array in arrays.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, array, allow_pickle=False)
