@@ -10,7 +10,6 @@ import keras
 import numpy as np
 
 from keras_bert_lab.batches.content_hash import hash_of
-from keras_bert_lab.batches.dataset import Batches
 from keras_bert_lab.batches.randomness import generator
 from keras_bert_lab.config import check_integer
 
@@ -95,7 +94,7 @@ class _DatasetBatches(_Ordered):
 
 def numbered_batches(
     x: Any, y: Any = None, sample_weight: Any = None, batch_size: int = 32, shuffle: bool = True, seed: int = 0
-) -> Batches:
+) -> Any:
     """Data as batches that can be had by their number.
 
     Args:

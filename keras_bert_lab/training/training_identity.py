@@ -18,7 +18,7 @@ import numpy as np
 from keras_bert_lab.batches import Batches
 from keras_bert_lab.batches.content_hash import hash_of
 from keras_bert_lab.lazy import LazyModule
-from keras_bert_lab.training.training_state import optimizers_of, shapes_of
+from keras_bert_lab.training.training_state import is_used, optimizers_of, shapes_of
 
 __all__ = ["differences", "environment", "training_identity", "without_rates"]
 
@@ -83,7 +83,7 @@ def training_identity(
     """
     optimizers = [_described(optimizer) for optimizer in optimizers_of(model)]
     # Callbacks change the learning rate of an optimizer: it is a setting only of one that was not used yet.
-    if any(int(optimizer.iterations) for optimizer in optimizers_of(model)):
+    if any(is_used(optimizer) for optimizer in optimizers_of(model)):
         optimizers = [_without_rate(optimizer) for optimizer in optimizers]
     first = keras.tree.map_structure(lambda array: [*np.shape(array), str(getattr(array, "dtype", ""))], batches.batch(0))
     found = {
@@ -114,7 +114,7 @@ def without_rates(identity: Mapping[str, Any]) -> dict[str, Any]:
 
 def environment() -> dict[str, Any]:
     """What decides the last bits of a result beside the training itself: versions, processor, threads, switches."""
-    versions = {}
+    versions: dict[str, str | None] = {}
     for name in _PACKAGES:
         try:
             versions[name] = importlib.metadata.version(name)

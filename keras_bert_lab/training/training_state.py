@@ -12,7 +12,7 @@ import numpy as np
 from keras_bert_lab.errors import ResumeError
 from keras_bert_lab.lazy import LazyModule
 
-__all__ = ["build", "optimizers_of", "restore", "shapes_of", "state_of"]
+__all__ = ["build", "is_used", "optimizers_of", "restore", "shapes_of", "state_of"]
 
 tf = LazyModule("tensorflow")
 
@@ -21,6 +21,12 @@ def optimizers_of(model: keras.Model) -> list[keras.optimizers.Optimizer]:
     """The model's optimizer, and those that a `train_step` of its own uses: attributes of the model."""
     found = [model.optimizer, *(each for each in vars(model).values() if isinstance(each, keras.optimizers.Optimizer))]
     return list({id(each): each for each in found if each is not None}.values())
+
+
+def is_used(optimizer: keras.optimizers.Optimizer) -> bool:
+    """Whether it has made a step."""
+    steps = optimizer.iterations  # a tensor where gradients are accumulated
+    return bool(_array_of(steps) if isinstance(steps, keras.Variable) else keras.ops.convert_to_numpy(steps))
 
 
 def build(model: keras.Model, batch: tuple[Any, ...]) -> None:
@@ -80,6 +86,18 @@ def _keras_seed() -> Any:
     return keras.src.random.seed_generator.global_seed_generator().state
 
 
+def _parts(variable: Any) -> tuple[Any, ...]:
+    """The variable; or its copies, where a `tf.distribute` strategy keeps one for each replica."""
+    copies = getattr(variable.value, "values", None)
+    return copies if isinstance(copies, tuple) else (variable,)
+
+
+def _array_of(variable: Any) -> np.ndarray:
+    """Its value; all copies one after the other where they differ, as those of metrics do."""
+    copies = [_as_numbers(keras.ops.convert_to_numpy(part)) for part in _parts(variable)]
+    return copies[0] if all(np.array_equal(copies[0], copy) for copy in copies[1:]) else np.stack(copies)
+
+
 def _as_numbers(array: np.ndarray) -> np.ndarray:
     """Types that a .npy file does not know (bfloat16) as integers of the same bits."""
     return array if array.dtype.isbuiltin == 1 else array.view(f"uint{8 * array.dtype.itemsize}")
@@ -101,7 +119,7 @@ def state_of(model: keras.Model, kinds: Collection[str]) -> dict[str, np.ndarray
     Returns:
         Named arrays; some may share the memory of a variable, so they are to be used before the training goes on.
     """
-    found = {name: _as_numbers(keras.ops.convert_to_numpy(variable.value)) for name, variable in _named(model, kinds).items()}
+    found = {name: _array_of(variable) for name, variable in _named(model, kinds).items()}
     return found | (_global_seeds() if "seeds" in kinds else {})
 
 
@@ -144,13 +162,15 @@ def restore(model: keras.Model, state: Mapping[str, np.ndarray], kinds: Collecti
         where = "in the checkpoint" if name in saved else "in the model"
         raise ResumeError(f"A checkpoint must have the variables of the model. Received: {name} only {where}.")
     for name, variable in named.items():
-        array = state[name]
-        if tuple(array.shape) != tuple(variable.shape):
+        array, shape = state[name], tuple(variable.shape)
+        parts = _parts(variable)
+        if array.shape not in (shape, (len(parts), *shape)):
             raise ResumeError(
-                f"A checkpoint must have the variables of the model. Received: {variable.path} with shape "
-                f"{tuple(array.shape)}, in the model {tuple(variable.shape)}."
+                f"A checkpoint must have the variables of the model. Received: {variable.path} with shape {array.shape}, "
+                f"in the model {shape}."
             )
-        known = keras.ops.convert_to_numpy(variable.value).dtype
-        variable.assign(array if known.isbuiltin == 1 else array.view(known))
+        known = keras.ops.convert_to_numpy(parts[0]).dtype
+        for part, value in zip(parts, [array] * len(parts) if array.shape == shape else array, strict=True):
+            part.assign(value if known.isbuiltin == 1 else value.view(known))
     if "seeds" in kinds:
         _set_global_seeds(state)

@@ -136,9 +136,18 @@ def test_another_tokenizer(tmp_path: Path) -> None:
     with pytest.raises(Killed):
         sorter(1, [Dies(5), ResumableTraining(tmp_path, every=0)])
     others = Preprocessor(WordPieceTokenizer([*WORDS[:5], *reversed(WORDS[5:])]), max_length=MAX_LENGTH)
-    model = _compiled(TextClassifier(encoder(), others, ("neg", "pos")))
+    model = _compiled(TextClassifier(encoder(dropout=0.1), others, ("neg", "pos"), dropout=0.2), eager=False)
     with pytest.raises(ResumeError, match="data: "):
-        model.fit(TEXTS, LABELS, batch_size=2, epochs=2, verbose=0, callbacks=[ResumableTraining(tmp_path)])
+        model.fit(
+            TEXTS,
+            LABELS,
+            batch_size=2,
+            epochs=2,
+            verbose=0,
+            validation_split=0.2,
+            class_weight={"pos": 2.0},
+            callbacks=[ResumableTraining(tmp_path)],
+        )
 
 
 def test_without_it_nothing_is_different(tmp_path: Path) -> None:

@@ -25,7 +25,9 @@ def main(folder: Path, devices: str = "one") -> None:
         scope = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope
     from tests.training.small_training import Dies, Killed, assert_same, callbacks, network, state, train
 
-    for name, how in {"one": {}, "several": {"steps_per_execution": 2}}.items():
+    # Keras cannot do several steps at once on several devices.
+    ways: dict[str, Any] = {"one": {}, "several": {"steps_per_execution": 2}}
+    for name, how in list(ways.items())[: 1 if devices == "two" else 2]:
         (folder / name).mkdir()
 
         def fit(part: str, seed: int, *others: Any, name: str = name, how: Any = how) -> dict[str, Any]:
@@ -33,7 +35,9 @@ def main(folder: Path, devices: str = "one") -> None:
                 model = network(seed, run_eagerly=False, **how)
             files = folder / name / "files"
             files.mkdir(exist_ok=True)
-            return state(train(folder / name / part, model, [*callbacks(files), *others], epochs=2))
+            # Keras builds a model from the mean of what its replicas get first: an odd batch cannot be divided.
+            settings = {"epochs": 2, "batch_size": 6, "validation_batch_size": 4}
+            return state(train(folder / name / part, model, [*callbacks(files), *others], **settings))
 
         expected = fit("reference", 1)
         for place in ("train_batch_begin", "test_batch_end"):

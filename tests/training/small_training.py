@@ -119,7 +119,7 @@ def train(
     """Train it, with a checkpoint before each batch."""
     x, y = arrays()
     training = training or ResumableTraining(folder, every=0)
-    data = training.data(x, y, batch_size=BATCH, seed=3)
+    data = training.data(x, y, batch_size=settings.pop("batch_size", BATCH), seed=3)
     settings = {"epochs": EPOCHS, "verbose": 0, "validation_data": (x[:7], y[:7]), "validation_batch_size": 3} | settings
     model.fit(data, callbacks=[*others, training], **settings)
     return model
