@@ -29,7 +29,7 @@ from keras_bert_lab.encoder import (
     SelfAttention,
     set_trainable,
 )
-from keras_bert_lab.errors import DataError, ExportError, FormatError, KerasBertLabError, MissingPackageError
+from keras_bert_lab.errors import DataError, ExportError, FormatError, KerasBertLabError, MissingPackageError, ResumeError
 from keras_bert_lab.evaluation import (
     ClassificationReport,
     classification_report,
@@ -53,7 +53,7 @@ from keras_bert_lab.text import (
     read_vocabulary,
     train_wordpiece,
 )
-from keras_bert_lab.training import AdamW, LinearWarmupDecay, Progress, StopSignals
+from keras_bert_lab.training import AdamW, LinearWarmupDecay, Progress, ResumableTraining, StopSignals
 
 __all__ = [
     "AdamW",
@@ -85,6 +85,8 @@ __all__ = [
     "Preprocessor",
     "PretrainingBatches",
     "Progress",
+    "ResumableTraining",
+    "ResumeError",
     "SelfAttention",
     "SentencePieceTokenizer",
     "StopSignals",

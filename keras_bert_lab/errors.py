@@ -5,7 +5,8 @@
     │   ├── DataError                a file, a table, a text or a label is not usable
     │   ├── ExportError              an exported model is missing, damaged or gives other answers
     │   ├── FormatError              a saved model is missing, damaged or of another kind
-    │   └── MissingPackageError      an optional package is not installed (also an ImportError)
+    │   ├── MissingPackageError      an optional package is not installed (also an ImportError)
+    │   └── ResumeError              a training cannot go on where it stopped
     ├── ValueError                   an argument has an impossible value
     └── TypeError                    an argument has an impossible type
 
@@ -14,7 +15,7 @@ Every text names the argument, the rule, the value received and the cure.
 
 from __future__ import annotations
 
-__all__ = ["DataError", "ExportError", "FormatError", "KerasBertLabError", "MissingPackageError"]
+__all__ = ["DataError", "ExportError", "FormatError", "KerasBertLabError", "MissingPackageError", "ResumeError"]
 
 
 class KerasBertLabError(Exception):
@@ -35,3 +36,7 @@ class FormatError(KerasBertLabError):
 
 class MissingPackageError(KerasBertLabError, ImportError):
     """An optional package is needed here and not installed."""
+
+
+class ResumeError(KerasBertLabError):
+    """A training cannot go on where it stopped: other settings or data, a folder in use, no whole checkpoint left."""

@@ -13,11 +13,11 @@ ORDER = [
     "data", "text", "batches", "encoder", "heads", "training", "formats",
     "tasks", "evaluation", "export", "explain", "recipes", "cli",
 ]  # fmt: skip
-BASE = {"_version", "archives", "config", "contract", "errors", "handles", "lazy", "sealed_models"}
+BASE = {"_version", "archives", "config", "contract", "durable_files", "errors", "handles", "lazy", "sealed_models"}
 # What each base module may import of the package.
 BASE_IMPORTS = {
-    "_version": set(), "config": set(), "contract": set(), "errors": set(), "lazy": {"errors"}, "archives": {"errors"},
-    "handles": {"archives", "errors", "lazy"}, "sealed_models": {"errors", "lazy"},
+    "_version": set(), "config": set(), "contract": set(), "durable_files": set(), "errors": set(), "lazy": {"errors"},
+    "archives": {"errors"}, "handles": {"archives", "errors", "lazy"}, "sealed_models": {"errors", "lazy"},
 }  # fmt: skip
 # Modules for the user beside the folders: nothing of the package imports them, but for its `__init__`.
 DOORS = {"hub": {"encoder", "handles", "sealed_models", "text"}}

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_bert_lab.batches.content_hash import hash_of
 from keras_bert_lab.batches.corpus_files import (
     CORPUS_FORMAT,
     CORPUS_MANIFEST,
@@ -63,6 +64,11 @@ class MemoryCorpus:
                 "sentence_splits must hold all boundaries of documents. Received: "
                 f"{len(self.sentence_splits)} boundaries, without {_missing(self.document_splits, self.sentence_splits)}"
             )
+
+    @functools.cached_property
+    def content_hash(self) -> str:
+        """Of all tokens and boundaries."""
+        return hash_of(self._ids, self.document_splits, self.sentence_splits)
 
     def read(self, start: int, stop: int) -> np.ndarray:
         """The ids of tokens `start` to `stop`, int32."""
@@ -126,6 +132,12 @@ class Corpus:
     def sentence_splits(self) -> np.ndarray | None:
         """Boundaries of sentences, int64 (N + 1,), those of documents among them; None where they were not looked for."""
         return None if self._sentences is None else self._joined(self._sentences)
+
+    @property
+    def content_hash(self) -> str:
+        """Of all tokens and boundaries, and of the tokenizer."""
+        hashes = [facts["sha256"] for shard in self.manifest["shards"] for _, facts in sorted(shard["files"].items())]
+        return hash_of(self.manifest["made_from"]["tokenizer"], *hashes)
 
     @functools.cached_property
     def tokenizer(self) -> Any:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 import keras
+import numpy as np
 
 from keras_bert_lab.lazy import LazyModule
 
-__all__ = ["Batches", "as_dataset"]
+__all__ = ["Batches", "as_dataset", "as_epochs"]
 
 tf = LazyModule("tensorflow")
 
@@ -47,7 +48,66 @@ def as_dataset(batches: Batches, first_step: int = 0, epochs: int | None = None)
 
     if keras.backend.backend() != "tensorflow":
         return numbered()
-    inputs, *rest = batches.batch(first_step)
+    count = tf.data.INFINITE_CARDINALITY if epochs is None else epochs * batches.steps_per_epoch
+    return _dataset(numbered, batches, first_step).apply(tf.data.experimental.assert_cardinality(count))
+
+
+def as_epochs(batches: Batches, position: Callable[[], int]) -> Any:
+    """The batches as a data set that is read once for each epoch, each time from where the training stands to the epoch's end.
+
+    Args:
+        batches: numbered batches.
+        position: number of the next batch, counted over all epochs; asked whenever reading begins.
+
+    Returns:
+        A `tf.data.Dataset` for batches of token ids on TensorFlow, else a `keras.utils.PyDataset`, of which `fit` must not
+        shuffle the numbers. `fit` learns from it how many batches a whole epoch has.
+    """
+    # Of a tf.data.Dataset Keras warns that it will not shuffle it, unless it is told shuffle=False.
+    if keras.backend.backend() != "tensorflow" or not hasattr(batches, "target_shape"):
+        return _Epochs(batches, position)
+    found = _dataset(lambda: map(batches.batch, _rest_of_epoch(position(), batches)), batches, 0)
+    # Keras asks for the number of batches here. What TensorFlow itself is told, it also counts.
+    found.cardinality = lambda: tf.constant(batches.steps_per_epoch, tf.int64)
+    return found
+
+
+def _rest_of_epoch(first: int, batches: Batches) -> range:
+    return range(first, (first // batches.steps_per_epoch + 1) * batches.steps_per_epoch)
+
+
+class _Epochs(keras.utils.PyDataset):
+    """Number 0 is the batch where the training stands when the epoch begins, and the last number that of the epoch's end."""
+
+    def __init__(self, batches: Batches, position: Callable[[], int]) -> None:
+        super().__init__()
+        self._batches = batches
+        self._position = position
+        self._numbers = range(batches.steps_per_epoch)
+
+    @property
+    def num_batches(self) -> int:
+        """All of an epoch when Keras counts them beforehand, then those that are read."""
+        return len(self._numbers)
+
+    def on_epoch_begin(self) -> None:
+        self._numbers = _rest_of_epoch(self._position(), self._batches)
+
+    def on_epoch_end(self) -> None:
+        self._numbers = range(self._batches.steps_per_epoch)
+
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
+        return keras.tree.map_structure(_as_text_tensor, self._batches.batch(self._numbers[index]))
+
+
+def _as_text_tensor(array: Any) -> Any:
+    """Texts are objects in NumPy, a type that Keras does not know."""
+    return tf.constant(array) if isinstance(array, np.ndarray) and array.dtype.hasobject else array
+
+
+def _dataset(generator: Callable[[], Iterable[tuple[Any, ...]]], batches: Batches, some_step: int) -> Any:
+    """What a generator of batches yields, with open numbers of rows and tokens."""
+    inputs, *rest = batches.batch(some_step)
 
     def spec(part: Any, shape: Any) -> Any:
         if isinstance(part, dict):
@@ -59,6 +119,4 @@ def as_dataset(batches: Batches, first_step: int = 0, epochs: int | None = None)
         {key: tf.TensorSpec((None, None), array.dtype) for key, array in inputs.items()},
         *(spec(part, batches.target_shape) for part in rest),
     )
-    dataset = tf.data.Dataset.from_generator(numbered, output_signature=signature).prefetch(2)
-    count = tf.data.INFINITE_CARDINALITY if epochs is None else epochs * batches.steps_per_epoch
-    return dataset.apply(tf.data.experimental.assert_cardinality(count))
+    return tf.data.Dataset.from_generator(generator, output_signature=signature).prefetch(2)

@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_bert_lab import contract
 from keras_bert_lab.batches.buckets import bucket_batches
+from keras_bert_lab.batches.content_hash import hash_of
 from keras_bert_lab.batches.randomness import generator
 from keras_bert_lab.batches.token_rows import TokenRows
 
@@ -86,6 +87,11 @@ class ExampleBatches:
     def target_shape(self) -> tuple[int, ...]:
         """Shape of one text's target: the same in all batches."""
         return () if self.targets is None else self.targets.shape[1:]
+
+    @functools.cached_property
+    def content_hash(self) -> str:
+        """Of all texts, targets and weights."""
+        return hash_of(self.rows.ids, self.rows.types, self.rows.splits, self.targets, self.weights)
 
     def counts(self, step: int) -> tuple[int, int]:
         """Real tokens and slots of batch `step`."""

@@ -47,6 +47,11 @@ class GrowingBatches:
         """Shape of one row's targets."""
         return self.small.target_shape
 
+    @property
+    def content_hash(self) -> str:
+        """Of what the batches are made of."""
+        return getattr(self.small, "content_hash", "")
+
     def first(self, step: int) -> int:
         """Number of the first small batch in batch `step`: how many were used before."""
         ramp = len(self._starts) - 1

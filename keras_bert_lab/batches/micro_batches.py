@@ -32,6 +32,11 @@ class MicroBatches:
         """Shape of one row's targets."""
         return self.parts[0].target_shape
 
+    @property
+    def content_hash(self) -> str:
+        """Of what the batches are made of."""
+        return getattr(self.parts[0], "content_hash", "")
+
     def batch(self, step: int) -> tuple[Any, ...]:
         """Part `step`, counted over all batches."""
         batch, part = divmod(step, len(self.parts))

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from keras_bert_lab import contract
+from keras_bert_lab.batches.content_hash import hash_of
 from keras_bert_lab.batches.masking import Masker
 from keras_bert_lab.batches.packed_rows import PackedRows
 from keras_bert_lab.batches.packing import PackingPlan
@@ -134,6 +135,11 @@ class PretrainingBatches:
         if self.sentence_pairs == "none":
             return masked
         return {contract.MASKED_IDS: masked, contract.NEXT_SENTENCE_LABELS: (self.texts_per_row,)}
+
+    @property
+    def content_hash(self) -> str:
+        """Of the corpus, and of which documents are used."""
+        return hash_of(self.corpus.content_hash, self.documents)
 
     def counts(self, step: int) -> tuple[int, int]:
         """Real tokens and slots of batch `step`, of this slice."""

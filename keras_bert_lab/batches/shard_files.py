@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import pathlib
 import re
 import tempfile
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from keras_bert_lab.batches.corpus_files import CORPUS_FORMAT, DOCUMENTS, SENTENCES, SHARD, TOKENS, facts_of, shard_name
 from keras_bert_lab.data.atomic_files import atomic_file
+from keras_bert_lab.durable_files import sync
 from keras_bert_lab.errors import DataError, FormatError
 
 __all__ = ["PARTS", "ShardFiles"]
@@ -97,13 +97,13 @@ class ShardFiles:
                 fresh = pathlib.Path(scratch, self.name)
                 fresh.mkdir()
                 self._write(fresh, made_from)
-                _sync([*fresh.iterdir(), fresh])
+                sync([*fresh.iterdir(), fresh])
                 try:
                     fresh.rename(target)
                 except OSError:
                     if not (target / SHARD).is_file():  # else another worker was faster: its shard is the same
                         raise
-            _sync([self.corpus])
+            sync([self.corpus])
         except OSError as error:
             raise DataError(f"{target} could not be written: {error.strerror or error}. There is no new shard.") from error
         self.remove_segments()
@@ -152,13 +152,3 @@ class ShardFiles:
 def _write_header(file: BinaryIO, count: int) -> None:
     header = {"descr": np.lib.format.dtype_to_descr(np.dtype(np.int64)), "fortran_order": False, "shape": (count,)}
     np.lib.format.write_array_header_1_0(file, header)
-
-
-def _sync(paths: Iterable[pathlib.Path]) -> None:
-    """Bring files, and the names in folders, onto the disk."""
-    for path in paths:
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from keras_bert_lab.data.wording import reason
+from keras_bert_lab.durable_files import sync
 from keras_bert_lab.errors import DataError
 
 __all__ = ["atomic_file", "check_target"]
@@ -64,14 +65,5 @@ def atomic_file(path: pathlib.Path, overwrite: bool) -> Iterator[BinaryIO]:
         raise DataError(f"{path} could not be written: {reason(error)}. There is no new file.") from error
     finally:
         part.unlink(missing_ok=True)
-    _sync_folder(target.parent)
-
-
-def _sync_folder(folder: pathlib.Path) -> None:
-    """Make the new name last; where folders cannot be synchronised, the system does it some seconds later."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    with contextlib.suppress(OSError):  # where folders cannot be synchronised, the system does it some seconds later
+        sync([target.parent])

@@ -8,8 +8,9 @@ import os
 import pathlib
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
+from keras_bert_lab.durable_files import sync
 from keras_bert_lab.errors import FormatError
 from keras_bert_lab.formats.manifest import MANIFEST
 
@@ -41,16 +42,6 @@ def check_new_folder(path: str | pathlib.Path, overwrite: bool = False) -> pathl
     if not above.is_dir():
         raise FormatError(f"output must be in a folder. Received: {path}, but {above} is a file. Name another folder.")
     return path
-
-
-def _sync(paths: Iterable[pathlib.Path]) -> None:
-    """Bring files, and the names in folders, onto the disk."""
-    for path in paths:
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def _written(folder: pathlib.Path) -> set[str]:
@@ -104,10 +95,10 @@ def new_folder(path: str | pathlib.Path, overwrite: bool = False) -> Iterator[pa
         fresh = pathlib.Path(scratch, path.name)
         fresh.mkdir()
         yield fresh
-        _sync([*fresh.rglob("*"), fresh])
+        sync([*fresh.rglob("*"), fresh])
         check_new_folder(path, overwrite)  # somebody else may have been faster
         if path.is_dir() and any(path.iterdir()):
             _replace(path, fresh)
         else:
             fresh.rename(path)
-        _sync([path.parent])
+        sync([path.parent])

@@ -1,28 +1,40 @@
-"""What the recipes that make a model have in common: a folder for it, its settings beside it, and an end in good order."""
+"""What the recipes that make a model have in common: its folder, its settings, going on where a run stopped, a good end."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 import datetime
+import json
 import math
 import pathlib
+import shutil
 import signal
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import keras
+import pandas as pd
 import yaml
 
-from keras_bert_lab.formats import check_new_folder, new_folder, write_task
-from keras_bert_lab.training import StopSignals
+from keras_bert_lab.durable_files import write_file
+from keras_bert_lab.errors import ResumeError
+from keras_bert_lab.formats import MANIFEST, check_new_folder, new_folder, write_task
+from keras_bert_lab.training import ResumableTraining
+from keras_bert_lab.training.checkpoints import CheckpointFolder
 from keras_bert_lab.training.stop_signals import Terminated
+from keras_bert_lab.training.training_identity import differences
 
 __all__ = ["LARGEST_SEED", "Run", "plain", "run_of"]
 
 SETTINGS = "config.yaml"
 HISTORY = "history.csv"
+UNFINISHED = ".training"
+"""What the folder of an unfinished run is called, after the name of its output."""
+
+# Settings that change nothing of what is learned.
+_FREE = ("output", "gaps", "tensorboard")
+_SHOWN = 8
 LARGEST_SEED = 2**32 - 1
 
 
@@ -45,56 +57,157 @@ class Run:
     Attributes:
         folder: where files of the run are written meanwhile.
         figures: plain data to keep and to return.
-        stop: tells whether a signal ended the training.
+        training: keeps checkpoints, and finds them again.
+        stopped_by: the signal that ended the run early, or None.
     """
 
-    def __init__(self, command: str, folder: pathlib.Path, output: pathlib.Path, settings: Mapping[str, Any]) -> None:
+    def __init__(
+        self, command: str, folder: pathlib.Path, output: pathlib.Path, settings: Mapping[str, Any], unfinished: pathlib.Path
+    ) -> None:
         self.folder = folder
         self.output = output
         self.figures: dict[str, Any] = {"output": str(output)}
-        self.stop = StopSignals()
+        self.training = ResumableTraining(unfinished)
+        self.stopped_by: signal.Signals | None = None
         self._command = command
         self._settings = settings
         self._began = time.perf_counter()
         self._date = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        (folder / SETTINGS).write_text(yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True), encoding="utf-8")
+        (folder / SETTINGS).write_text(_as_yaml(settings), encoding="utf-8")
 
     def fit(self, model: Any, *data: Any, callbacks: list[Any], **settings: Any) -> dict[str, list[float]]:
-        """`model.fit` with a log; a signal ends it early and leaves the model as it is."""
-        log = keras.callbacks.CSVLogger(str(self.folder / HISTORY))
-        history = keras.callbacks.History()
-        try:
-            with self.stop, contextlib.suppress(KeyboardInterrupt):
-                model.fit(*data, callbacks=[*callbacks, log, history, self.stop], **settings)
-        finally:
-            if log.csv_file is not None:  # Keras closes it only at the regular end
-                log.csv_file.close()
-        return {name: [float(value) for value in values] for name, values in history.history.items()}
+        """`model.fit` from where an earlier run stopped; a signal ends it early and leaves the model as it is."""
+        with self._stopping():
+            model.fit(*data, callbacks=[self.training, *callbacks], **settings)
+        history = {name: [float(value) for value in values] for name, values in model.history.history.items()}
+        table = pd.DataFrame(dict(sorted(history.items())), index=pd.Index(model.history.epoch, name="epoch"))
+        table.to_csv(self.folder / HISTORY)
+        return history
 
     @contextlib.contextmanager
-    def measuring(self) -> Iterator[None]:
-        """Work after the training: a signal ends it, and the model is saved all the same."""
+    def _stopping(self) -> Iterator[None]:
+        """A signal ends the work, and the model is saved all the same."""
         try:
             yield
         except KeyboardInterrupt as interrupt:
-            self.stop.received = signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT
+            self.stopped_by = signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT
+        except SystemExit:
+            if self.training.stop.received is None:
+                raise
+        self.stopped_by = self.training.stop.received or self.stopped_by
+
+    def measuring(self) -> contextlib.AbstractContextManager[None]:
+        """Work after the training: a signal ends it, and the model is saved all the same."""
+        return self._stopping()
 
     def save(self, model: Any) -> None:
         """Write the model and what is known about it."""
         self.figures |= {
-            "seconds": round(time.perf_counter() - self._began, 1),
-            "interrupted_by": self.stop.received.name if self.stop.received else None,
+            "seconds": round(self.training.earlier_seconds + time.perf_counter() - self._began, 1),
+            "interrupted_by": self.stopped_by.name if self.stopped_by else None,
         }
         about = {"command": self._command, "date": self._date, "settings": self._settings, "figures": plain(self.figures)}
         write_task(model, self.folder, about)
+
+
+def _as_yaml(settings: Mapping[str, Any]) -> str:
+    return yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True)
+
+
+def _lasting(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What must be the same when a run goes on."""
+    return json.loads(json.dumps({name: value for name, value in settings.items() if name not in _FREE}))
+
+
+class _Unfinished:
+    """The folder beside the output in which a run keeps its settings and checkpoints until it is done.
+
+    Args:
+        path: of the folder.
+        settings: of the run.
+        overwrite: whether an unfinished run with other settings may be given up.
+
+    Raises:
+        ResumeError: another process is at it, or it was begun with other settings.
+    """
+
+    def __init__(self, path: pathlib.Path, settings: Mapping[str, Any], overwrite: bool) -> None:
+        self.path = path
+        self._checkpoints = CheckpointFolder(self.path)
+        try:
+            self._check(settings, overwrite)
+        except BaseException:
+            self.end(is_done=False)
+            raise
+
+    def _check(self, settings: Mapping[str, Any], overwrite: bool) -> None:
+        kept = self.path / SETTINGS
+        if self._checkpoints.names() and kept.is_file():
+            try:
+                before = yaml.safe_load(kept.read_text(encoding="utf-8"))
+            except (ValueError, yaml.YAMLError):
+                before = {}
+            changed = differences(_lasting(before), _lasting(settings))
+            if not changed:
+                return
+            if not overwrite:
+                raise ResumeError(
+                    f"An unfinished run is in {self.path}, begun with other settings. Received: {'; '.join(changed[:_SHOWN])}. "
+                    "Give those of before to go on, or --overwrite to give it up and begin anew."
+                )
+            print(f"Given up: the unfinished run in {self.path}, begun with other settings", flush=True)
+            self._clear()
+        kept.unlink(missing_ok=True)
+        text = _as_yaml(settings).encode()
+        write_file(kept, lambda file: file.write(text))
+
+    def _clear(self) -> None:
+        for path in self.path.glob("*checkpoint-*"):
+            shutil.rmtree(path, ignore_errors=True)
+
+    def end(self, is_done: bool) -> None:
+        """Let go of it; when the run is done, or nothing was saved, it goes.
+
+        Args:
+            is_done: whether the run came to its end.
+        """
+        names = self._checkpoints.names()
+        if is_done or not names:
+            shutil.rmtree(self.path, ignore_errors=True)
+        self._checkpoints.close()
+
+
+def _is_interrupted(output: pathlib.Path, unfinished: pathlib.Path) -> bool:
+    """Whether the output is what was learned when an unfinished run was interrupted."""
+    try:
+        about = json.loads((output / MANIFEST).read_text(encoding="utf-8"))["about"]
+        return unfinished.is_dir() and about["figures"]["interrupted_by"] is not None
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
 
 
 @contextlib.contextmanager
 def run_of(command: str, output: pathlib.Path, overwrite: bool, settings: Mapping[str, Any]) -> Iterator[Run]:
     """A run into `output`, which appears when the block ends without an error.
 
-    The settings that are kept can be run again; `overwrite` is not among them.
+    Until then its checkpoints are in a folder beside it. Where such a folder is left from a run that was ended early, the same
+    command goes on from there. The settings that are kept can be run again; `overwrite` is not among them.
+
+    Raises:
+        FormatError: an output that is there already.
+        ResumeError: another process is at it, or an unfinished run was begun with other settings.
     """
     settings = {name: value for name, value in settings.items() if name != "overwrite"}
-    with new_folder(output, overwrite) as folder:
-        yield Run(command, folder, check_new_folder(output, overwrite), settings)
+    unfinished = pathlib.Path(output).absolute()
+    unfinished = unfinished.with_name(unfinished.name + UNFINISHED)
+    replace = overwrite or _is_interrupted(pathlib.Path(output), unfinished)
+    target = check_new_folder(output, replace)
+    kept = _Unfinished(unfinished, settings, overwrite)
+    is_done = False
+    try:
+        with new_folder(output, replace) as folder:
+            run = Run(command, folder, target, settings, kept.path)
+            yield run
+        is_done = run.stopped_by is None
+    finally:
+        kept.end(is_done)

@@ -189,7 +189,7 @@ def train(
             "texts": len(learned),
             "history": history,
         }
-        if kept is not None and not run.stop.received:
+        if kept is not None and run.stopped_by is None:
             with run.measuring():
                 run.figures |= _validated(model, learned, kept, baseline)
         if history.get("loss"):

@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from keras_bert_lab import contract
+from keras_bert_lab.batches.content_hash import hash_of
 from keras_bert_lab.encoder import Encoder
 from keras_bert_lab.tasks import pretraining_figures as figures
 from keras_bert_lab.tasks.masked_language_model import MaskedLanguageModel
@@ -149,6 +150,11 @@ class Distillation(PretrainingTask, keras.Model):
         results = super().get_metrics_result()
         # In evaluation the loss has this one part; by its name it can be compared with that of the training.
         return {"masked_lm_loss": results["loss"]} | results if "perplexity" in results else results
+
+    def training_settings(self) -> dict[str, Any]:
+        """What decides the training beside the student, for `ResumableTraining`."""
+        numbers = {"temperature": self.temperature, "soft": self.soft, "masked": self.masked, "cosine": self.cosine}
+        return numbers | {"teacher": hash_of(*self.teacher.get_weights())[:16]}
 
     def get_config(self) -> dict[str, Any]:
         raise NotImplementedError(

@@ -15,7 +15,7 @@ from keras_bert_lab.lazy import LazyModule
 from keras_bert_lab.tasks.parts import refuse_settings
 from keras_bert_lab.tasks.text_inputs import is_texts, some_texts
 from keras_bert_lab.text.sentences import split_sentences
-from keras_bert_lab.training import Progress
+from keras_bert_lab.training import Progress, training_data
 
 __all__ = ["check_pairs", "evaluation_arguments", "fit_arguments", "pretraining_batches"]
 
@@ -40,6 +40,10 @@ class _Paced:
 
     def counts(self, step: int) -> tuple[int, int]:
         return self.batches.counts(step)
+
+    @property
+    def content_hash(self) -> str:
+        return getattr(self.batches, "content_hash", "")
 
 
 def _is_corpus(x: Any) -> bool:
@@ -195,7 +199,7 @@ def fit_arguments(
     if verbose:
         arguments["callbacks"].append(Progress(train, task.label))
     return arguments | {
-        "x": as_dataset(train, first_step=others.get("initial_epoch", 0) * train.steps_per_epoch),
+        "x": training_data(train, arguments["callbacks"], others.get("initial_epoch", 0)),
         "batch_size": None,
         "verbose": 0,
         "steps_per_epoch": train.steps_per_epoch,

@@ -21,7 +21,7 @@ from keras_bert_lab.tasks.parts import Task, check_fit, refuse_settings
 from keras_bert_lab.tasks.pretrained import classifier_parts
 from keras_bert_lab.tasks.text_inputs import is_dataset, is_texts, sample_weights, some_texts, split_batches, tokenized
 from keras_bert_lab.text import Preprocessor
-from keras_bert_lab.training import AdamW, Progress
+from keras_bert_lab.training import AdamW, Progress, training_data
 
 __all__ = ["TextClassifier"]
 
@@ -295,7 +295,7 @@ class TextClassifier(Task, keras.Model):
         if verbose:
             callbacks.append(Progress(train))
         return super().fit(
-            as_dataset(train, first_step=kwargs.get("initial_epoch", 0) * train.steps_per_epoch),
+            training_data(train, callbacks, kwargs.get("initial_epoch", 0)),
             steps_per_epoch=train.steps_per_epoch,
             epochs=epochs,
             verbose=0,

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import keras
+import numpy as np
 
 from keras_bert_lab.batches import Batches
 from keras_bert_lab.lazy import LazyModule
@@ -43,20 +44,29 @@ class Progress(keras.callbacks.Callback):
         self._bar: Any = None
         self._first_step = self._counted = 0
         self._real = self._slots = 0
+        self._earlier = np.zeros(2, np.int64)  # real tokens and slots of this epoch before a training went on
         self._seconds = self._began = 0.0
         self._steps = batches.steps_per_epoch
         self._steps_left = 0
 
+    @property
+    def _first_batch(self) -> int:
+        """Of this epoch: not 0 where a `ResumableTraining` goes on in the middle of it."""
+        return (self.params or {}).get("first_batch", 0)
+
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._steps = (self.params or {}).get("steps") or self.batches.steps_per_epoch
         self._first_step = epoch * self._steps
-        self._counted = 0
+        self._counted = self._first_batch
         self._real = self._slots = 0
+        counts = [self.batches.counts(self._first_step + batch) for batch in range(self._first_batch)]
+        self._earlier = np.array(counts, np.int64).reshape(-1, 2).sum(axis=0)
         self._seconds = 0.0
         epochs = (self.params or {}).get("epochs", epoch + 1)
         self._steps_left = (epochs - epoch) * self._steps if epochs > 1 else 0
         self._bar = tqdm.tqdm(
             total=self._steps,
+            initial=self._counted,
             desc=f"{self.label} {epoch + 1}/{epochs}",
             unit="batch",
             file=sys.stdout,
@@ -82,7 +92,8 @@ class Progress(keras.callbacks.Callback):
 
     def _rates(self) -> dict[str, float]:
         seconds = max(self._seconds, 1e-9)
-        rates = {"tokens_per_second": self._real / seconds, "padding": 1.0 - self._real / max(self._slots, 1)}
+        real, slots = self._earlier + np.array([self._real, self._slots])
+        rates = {"tokens_per_second": self._real / seconds, "padding": 1.0 - float(real) / max(float(slots), 1.0)}
         if self.flops_per_slot is not None and self.peak is not None:
             rates["share_of_peak"] = self._slots * self.flops_per_slot / seconds / self.peak
         return rates
@@ -94,8 +105,8 @@ class Progress(keras.callbacks.Callback):
         if "share_of_peak" in rates:
             shown.append(f"{rates['share_of_peak']:.0%} of peak")
         left = self._steps_left - self._counted
-        if self._counted and left > 0:
-            shown.append(f"{tqdm.tqdm.format_interval(left * self._seconds / self._counted)} left")
+        if self._counted > self._first_batch and left > 0:
+            shown.append(f"{tqdm.tqdm.format_interval(left * self._seconds / (self._counted - self._first_batch))} left")
         return ", ".join(shown)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:

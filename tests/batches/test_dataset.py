@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_bert_lab.batches import ExampleBatches, TokenRows, as_dataset
+from keras_bert_lab.batches import ExampleBatches, TokenRows, as_dataset, as_epochs
 
 STEPS = 5
 
@@ -76,3 +76,44 @@ def test_other_backends_get_a_generator(batches, monkeypatch):
     assert not isinstance(finite, tf.data.Dataset)
     assert_equal(list(finite), batches, range(2, 2 + STEPS))
     assert_equal(list(itertools.islice(as_dataset(batches), 7)), batches, range(7))
+
+
+class OwnBatches:
+    """Numbered batches of a user: no shapes are told."""
+
+    steps_per_epoch = 3
+
+    def batch(self, step):
+        return np.full((2, 7), step, np.float32), np.full(2, step)
+
+
+@pytest.mark.parametrize("position", [0, 2, 4, 5, 13, 14])
+def test_the_rest_of_an_epoch(batches, position):
+    dataset = as_epochs(batches, lambda: position)
+    assert int(dataset.cardinality()) == STEPS  # what Keras asks: of a whole one
+    assert_equal(list(dataset), batches, range(position, (position // STEPS + 1) * STEPS))
+
+
+def test_each_epoch_begins_where_the_training_stands(batches):
+    place = [3]
+    dataset = as_epochs(batches, lambda: place[0])
+    reading = iter(dataset)
+    place[0] = 6  # asked when reading begins, not when it is prepared
+    assert_equal(list(reading), batches, range(6, 10))
+    place[0] = 11
+    assert_equal(list(dataset), batches, range(11, 15))
+
+
+def test_a_users_own_batches():
+    place = [4]
+    dataset, own = as_epochs(OwnBatches(), lambda: place[0]), OwnBatches()
+    assert isinstance(dataset, keras.utils.PyDataset)
+    assert len(list(dataset)) == 3  # before it is read: a whole epoch
+    dataset.on_epoch_begin()
+    assert dataset.num_batches == 2
+    assert_equal(list(dataset), own, [4, 5])
+    place[0] = 6
+    dataset.on_epoch_end()
+    assert dataset.num_batches == 3
+    dataset.on_epoch_begin()
+    assert_equal([dataset[2], dataset[0]], own, [8, 6])  # whoever asks first
