@@ -8,6 +8,7 @@ import datetime
 import math
 import pathlib
 import signal
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -17,6 +18,7 @@ import yaml
 
 from keras_bert_lab.formats import check_new_folder, new_folder, write_task
 from keras_bert_lab.training import StopSignals
+from keras_bert_lab.training.distribution import alone, is_main
 from keras_bert_lab.training.stop_signals import Terminated
 
 __all__ = ["LARGEST_SEED", "Run", "plain", "run_of"]
@@ -80,13 +82,15 @@ class Run:
             self.stop.received = signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT
 
     def save(self, model: Any) -> None:
-        """Write the model and what is known about it."""
+        """Write the model and what is known about it; of several processes only the main one does."""
         self.figures |= {
             "seconds": round(time.perf_counter() - self._began, 1),
             "interrupted_by": self.stop.received.name if self.stop.received else None,
         }
         about = {"command": self._command, "date": self._date, "settings": self._settings, "figures": plain(self.figures)}
-        write_task(model, self.folder, about)
+        if is_main():
+            with alone():
+                write_task(model, self.folder, about)
 
 
 @contextlib.contextmanager
@@ -96,5 +100,13 @@ def run_of(command: str, output: pathlib.Path, overwrite: bool, settings: Mappin
     The settings that are kept can be run again; `overwrite` is not among them.
     """
     settings = {name: value for name, value in settings.items() if name != "overwrite"}
-    with new_folder(output, overwrite) as folder:
-        yield Run(command, folder, check_new_folder(output, overwrite), settings)
+    absolute = check_new_folder(output, overwrite)
+    with new_folder(output, overwrite) if is_main() else _scratch_folder() as folder:
+        yield Run(command, folder, absolute, settings)
+
+
+@contextlib.contextmanager
+def _scratch_folder() -> Iterator[pathlib.Path]:
+    """What the other ones of several processes write goes nowhere."""
+    with tempfile.TemporaryDirectory(prefix="keras_bert_lab-") as folder:
+        yield pathlib.Path(folder)

@@ -70,9 +70,12 @@ def test_inputs_alone(batches):
     assert isinstance(found[0], tuple)
 
 
-def test_other_backends_get_a_generator(batches, monkeypatch):
+def test_other_backends_get_batches_by_number(batches, monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     finite = as_dataset(batches, 2, epochs=1)
-    assert not isinstance(finite, tf.data.Dataset)
+    assert isinstance(finite, keras.utils.PyDataset)
+    assert finite.num_batches == STEPS
     assert_equal(list(finite), batches, range(2, 2 + STEPS))
+    assert_equal(list(finite), batches, range(2, 2 + STEPS))  # it can be read again: each validation does
+    assert as_dataset(batches).num_batches is None
     assert_equal(list(itertools.islice(as_dataset(batches), 7)), batches, range(7))
