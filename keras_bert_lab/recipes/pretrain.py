@@ -203,7 +203,8 @@ def pretrain(
             "history": history,
         }
         run.save(model)
-    _print_end(run.output, run.figures)
+    if is_main():
+        _print_end(run.output, run.figures)
     return run.figures
 
 
