@@ -126,7 +126,8 @@ class Preprocessor(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(name=name, **kwargs)
-        self.supports_jit = False
+        # On other backends it stands before the compiled step, never in it.
+        self.supports_jit = keras.backend.backend() != "tensorflow"
         if not hasattr(tokenizer, "tokenize"):
             raise TypeError(f"tokenizer must be a tokenizer layer. Received: {tokenizer!r}")
         if pair_separators not in (1, 2):

@@ -31,7 +31,7 @@ SCRIPT = ROOT / "tests" / "cli" / "pretrain_on_jax.py"
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A corpus of 41 documents of 2 to 5 sentences."""
+    """Documents of 2 to 5 sentences."""
     folder = tmp_path_factory.mktemp("corpus")
     rng = random.Random(5)
     words = sorted({word for text in TEXTS for word in text.split() if word.isalpha()})
