@@ -34,8 +34,8 @@ CASES = {
         "--precision",
         "float32",
     ],
-    # 1 to 8 small batches, each in 2 parts
-    "parts": ["--steps", "5", "--batch_size", "32", "--batch_ramp", "0.8", "--accumulate", "2"],
+    # batches of 4 rows, then of 32, each in 2 parts
+    "parts": ["--steps", "5", "--batch_size", "32", "--batch_ramp", "0.2", "--accumulate", "2"],
     # from texts: the main process learns the vocabulary
     "texts": ["--steps", "3", "--batch_size", "6", "--vocabulary.size", "90"],
     "pairs": ["--steps", "4", "--validate_every", "2", "--batch_size", "6", "--sentence_pairs", "next"],

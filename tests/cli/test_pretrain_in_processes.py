@@ -46,6 +46,8 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def started(corpus: Path, folder: Path, **environment: str) -> subprocess.Popen[str]:
     known = {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    # Compiling is most of the work here.
+    known["XLA_FLAGS"] = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
     return subprocess.Popen(
         [sys.executable, str(SCRIPT), str(corpus), str(folder), *CASES],
         env=os.environ | known | environment,
