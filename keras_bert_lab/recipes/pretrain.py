@@ -198,7 +198,7 @@ def pretrain(
             "weights": model.encoder.count_params(),
             "tokens": len(model.preprocessor.tokenizer.vocabulary),
             "learning_rate": optimizer.learning_rate,
-            "steps": int(learner.optimizer.iterations.numpy()),
+            "steps": int(keras.ops.convert_to_numpy(learner.optimizer.iterations)),
             "slots_filled": base.filled,
             "history": history,
         }
