@@ -149,7 +149,7 @@ def test_settings_that_are_not_enough(settings: dict[str, object], message: str,
 
 def test_variables_that_are_no_numbers(connected: list[tuple[object, ...]], monkeypatch: pytest.MonkeyPatch) -> None:
     set_all(monkeypatch, KERAS, "three", "0", "a:1")
-    with pytest.raises(ValueError, match="KERAS_DISTRIBUTION_NUM_PROCESSES must be an integer. Received: .*=three"):
+    with pytest.raises(ValueError, match="KERAS_DISTRIBUTION_NUM_PROCESSES must be an integer. Received: .*='three'"):
         join()
     set_all(monkeypatch, KERAS, "3", "3", "a:1")
     with pytest.raises(ValueError, match="number must be an integer from 0 to 2. Received: number=3"):
