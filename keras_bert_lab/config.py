@@ -6,6 +6,7 @@ import dataclasses
 import difflib
 import math
 import pathlib
+import re
 from collections.abc import Iterable, Mapping
 from numbers import Integral
 from typing import Any, Literal
@@ -15,6 +16,7 @@ __all__ = [
     "EncoderConfig",
     "MaskingConfig",
     "OptimizerConfig",
+    "ProcessesConfig",
     "VocabularyConfig",
     "check_integer",
     "check_share",
@@ -367,3 +369,29 @@ class OptimizerConfig:
                 continue
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
                 raise ValueError(f"{name} must be a finite number above 0. Received: {name}={value!r}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ProcessesConfig:
+    """Which of several processes this one is; what is left open is read from the environment.
+
+    Args:
+        address: HOST:PORT at which process 0 waits for the others; the port must be free there.
+        count: how many processes train together; 1 = this one stands alone, whatever the environment says.
+        number: of this process, from 0; process 0 writes the files and shows the progress.
+
+    Raises:
+        ValueError: a number out of range, or an address without a port.
+    """
+
+    address: str | None = None
+    count: int | None = None
+    number: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.count is not None:
+            check_integer("count", self.count, 1)
+        if self.number is not None:
+            check_integer("number", self.number, 0, None if self.count is None else self.count - 1)
+        if self.address is not None and not re.fullmatch(r".+:[0-9]+", self.address):
+            raise ValueError(f"address must be HOST:PORT. Received: address={self.address!r}")

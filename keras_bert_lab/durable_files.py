@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -36,11 +37,17 @@ def make_folder(path: pathlib.Path) -> None:
     """Make a folder, and those above it, if need be, and bring their names onto the disk.
 
     Raises:
-        OSError: there is something else, it is not allowed, or the disk is full or fails.
+        OSError: there is something else, it is not allowed, or the disk is full or fails; no new folder is left.
     """
     missing = [each for each in (path, *path.parents) if not each.exists()]
     path.mkdir(parents=True, exist_ok=True)
-    sync(each.parent for each in missing)
+    try:
+        sync(each.parent for each in missing)
+    except OSError:
+        with contextlib.suppress(OSError):  # somebody else uses it already
+            for each in missing:
+                each.rmdir()
+        raise
 
 
 class HashedWriter:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import itertools
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 import keras
@@ -32,24 +33,23 @@ class Batches(Protocol):
 
 
 def as_dataset(batches: Batches, first_step: int = 0, epochs: int | None = None) -> Any:
-    """The batches as a data set: a `tf.data.Dataset` on TensorFlow, a generator on other backends.
+    """The batches as a data set: a `tf.data.Dataset` on TensorFlow, a `keras.utils.PyDataset` on other backends.
 
     Args:
         batches: numbered batches.
         first_step: number of the first batch, counted over all epochs.
         epochs: how many epochs; None = endless, for `fit(steps_per_epoch=batches.steps_per_epoch)`.
     """
-
-    def numbered() -> Iterator[tuple[Any, ...]]:
-        step = first_step
-        while epochs is None or step < first_step + epochs * batches.steps_per_epoch:
-            yield batches.batch(step)
-            step += 1
-
+    count = None if epochs is None else epochs * batches.steps_per_epoch
     if keras.backend.backend() != "tensorflow":
-        return numbered()
-    count = tf.data.INFINITE_CARDINALITY if epochs is None else epochs * batches.steps_per_epoch
-    return _dataset(numbered, batches, first_step).apply(tf.data.experimental.assert_cardinality(count))
+        return _Numbered(batches, first_step, count)
+    cardinality = tf.data.INFINITE_CARDINALITY if count is None else count
+
+    def numbers() -> Iterable[int]:
+        return itertools.count(first_step) if count is None else range(first_step, first_step + count)
+
+    found = _dataset(lambda: map(batches.batch, numbers()), batches, first_step)
+    return found.apply(tf.data.experimental.assert_cardinality(cardinality))
 
 
 def as_epochs(batches: Batches, position: Callable[[], int]) -> Any:
@@ -76,28 +76,42 @@ def _rest_of_epoch(first: int, batches: Batches) -> range:
     return range(first, (first // batches.steps_per_epoch + 1) * batches.steps_per_epoch)
 
 
-class _Epochs(keras.utils.PyDataset):
-    """Number 0 is the batch where the training stands when the epoch begins, and the last number that of the epoch's end."""
+class _Numbered(keras.utils.PyDataset):
+    """Batches from a first one on; they can be read again and again, as each validation does.
 
-    def __init__(self, batches: Batches, position: Callable[[], int]) -> None:
+    Args:
+        batches: numbered batches.
+        first_step: number of the first one.
+        count: how many; None = endless.
+    """
+
+    def __init__(self, batches: Batches, first_step: int, count: int | None) -> None:
         super().__init__()
         self._batches = batches
-        self._position = position
-        self._numbers = range(batches.steps_per_epoch)
+        self._first_step = first_step
+        self._count = count
 
     @property
-    def num_batches(self) -> int:
-        """All of an epoch when Keras counts them beforehand, then those that are read."""
-        return len(self._numbers)
-
-    def on_epoch_begin(self) -> None:
-        self._numbers = _rest_of_epoch(self._position(), self._batches)
-
-    def on_epoch_end(self) -> None:
-        self._numbers = range(self._batches.steps_per_epoch)
+    def num_batches(self) -> int | None:
+        return self._count
 
     def __getitem__(self, index: int) -> tuple[Any, ...]:
-        return keras.tree.map_structure(_as_text_tensor, self._batches.batch(self._numbers[index]))
+        return keras.tree.map_structure(_as_text_tensor, self._batches.batch(self._first_step + index))
+
+
+class _Epochs(_Numbered):
+    """From the batch where the training stands when an epoch begins to the epoch's end; before and after, a whole epoch."""
+
+    def __init__(self, batches: Batches, position: Callable[[], int]) -> None:
+        super().__init__(batches, 0, batches.steps_per_epoch)
+        self._position = position
+
+    def on_epoch_begin(self) -> None:
+        rest = _rest_of_epoch(self._position(), self._batches)
+        self._first_step, self._count = rest.start, len(rest)
+
+    def on_epoch_end(self) -> None:
+        self._first_step, self._count = 0, self._batches.steps_per_epoch
 
 
 def _as_text_tensor(array: Any) -> Any:

@@ -17,6 +17,7 @@ from keras_bert_lab.cli.parser import build_parser, settings_of, words_last
 from keras_bert_lab.cli.show_config import show_config
 from keras_bert_lab.errors import KerasBertLabError
 from keras_bert_lab.recipes.runs import plain
+from keras_bert_lab.training.distribution import is_main
 from keras_bert_lab.training.stop_signals import Terminated, terminated_like_interrupted
 
 __all__ = ["main"]
@@ -33,7 +34,7 @@ def _run(command: str, settings: dict[str, Any]) -> int:
     as_json = settings.pop("json")
     with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
         figures = COMMANDS[command].run(**settings)
-    if as_json:
+    if as_json and is_main():
         print(json.dumps(plain(figures), indent=2, ensure_ascii=False, allow_nan=False))
     interrupted_by = figures.get("interrupted_by")
     return 128 + signal.Signals[interrupted_by] if interrupted_by else 0

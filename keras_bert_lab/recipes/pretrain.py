@@ -15,6 +15,7 @@ from keras_bert_lab.config import (
     ArchitectureConfig,
     MaskingConfig,
     OptimizerConfig,
+    ProcessesConfig,
     VocabularyConfig,
     check_integer,
     check_share,
@@ -25,16 +26,18 @@ from keras_bert_lab.errors import DataError, MissingPackageError
 from keras_bert_lab.recipes.models import open_model, with_rate
 from keras_bert_lab.recipes.pretraining_data import gaps_in, read_documents
 from keras_bert_lab.recipes.pretraining_models import ENCODER, VOCABULARY, earlier_model, new_model, student
-from keras_bert_lab.recipes.pretraining_pace import Pace
+from keras_bert_lab.recipes.pretraining_pace import Pace, shared
 from keras_bert_lab.recipes.pretraining_presets import PRESETS, completed
 from keras_bert_lab.recipes.runs import LARGEST_SEED, Run, plain, run_of
 from keras_bert_lab.tasks import Distillation, MaskedLanguageModel
 from keras_bert_lab.training import FillMaskExamples, Progress, build_adamw, matmul_rate, training_flops
+from keras_bert_lab.training.distribution import device_count, is_main, joined
 
 __all__ = ["pretrain"]
 
 _MASKING = MaskingConfig()
 _OPTIMIZER = OptimizerConfig(learning_rate=None, warmup=None)
+_PROCESSES = ProcessesConfig()
 _GAPS = 3
 _GAP_TOKENS = 24
 
@@ -73,6 +76,7 @@ def pretrain(
     gaps: pathlib.Path | None = None,
     tensorboard: pathlib.Path | None = None,
     precision: Literal["float32", "mixed_bfloat16"] = "float32",
+    processes: ProcessesConfig = _PROCESSES,
     seed: int = 0,
     encoding: str = "utf-8",
     separator: str | None = None,
@@ -112,6 +116,7 @@ def pretrain(
             are held out.
         tensorboard: folder for the figures that TensorBoard shows.
         precision: float32, or mixed_bfloat16: faster on processors and GPUs that have it.
+        processes: which of several processes this one is, where a training is spread over machines or GPUs (JAX alone).
         seed: of weights, held-out documents, order, masks and dropout.
         encoding: of the files.
         separator: between the cells of a .csv or .tsv; by default comma or tab.
@@ -126,8 +131,9 @@ def pretrain(
         DataError: a file that cannot be used.
         FormatError: an output that is there already, a damaged corpus, or a `start` that is no whole masked language model.
         ValueError: a number out of range; settings that contradict each other or those of `start`.
+        ConnectionError: several processes that do not find each other.
     """
-    settings = plain(locals())
+    settings = {name: value for name, value in plain(locals()).items() if name != "processes"}  # the others' differ
     preset = PRESETS[recipe]
     pairs = preset.sentence_pairs if sentence_pairs is None else sentence_pairs
     check_integer("sequence_length", sequence_length, 4)
@@ -147,7 +153,7 @@ def pretrain(
             f"sentence_pairs={pairs!r}"
         )
     more, lines = _tensorboard(tensorboard), _lines(gaps)
-    with run_of("pretrain", output, overwrite, settings) as run:
+    with joined(processes, pace.part, seed) as share, run_of("pretrain", output, overwrite, settings) as run:
         keras.utils.set_random_seed(seed)
         model: MaskedLanguageModel | None = None
         lesson: Distillation | None = None
@@ -172,6 +178,8 @@ def pretrain(
         kept = None
         if len(documents.held_out):
             kept = model.batches(**documents.arguments(documents.held_out), batch_size=pace.batch_size, **about)
+            if device_count() > 1:
+                kept = shared(kept, share)
         total = pace.total(base.steps_per_epoch)
         print(
             f"{model.encoder.count_params():,} weights, {len(model.preprocessor.tokenizer.vocabulary):,} tokens, "
@@ -183,19 +191,20 @@ def pretrain(
         history: dict[str, list[float]] = {}
         if total:
             examples = _examples(lines, base if kept is None else kept, model)
-            history = _learn(run, learner, base, kept, pace, total, [examples, *more])
+            history = _learn(run, learner, base, kept, pace, total, share, [examples, *(more if is_main() else [])])
         run.figures |= {
             "documents": len(documents.learned),
             "held_out_documents": len(documents.held_out),
             "weights": model.encoder.count_params(),
             "tokens": len(model.preprocessor.tokenizer.vocabulary),
             "learning_rate": optimizer.learning_rate,
-            "steps": int(learner.optimizer.iterations.numpy()),
+            "steps": int(keras.ops.convert_to_numpy(learner.optimizer.iterations)),
             "slots_filled": base.filled,
             "history": history,
         }
         run.save(model)
-    _print_end(run.output, run.figures)
+    if is_main():
+        _print_end(run.output, run.figures)
     return run.figures
 
 
@@ -206,15 +215,16 @@ def _learn(
     kept: PretrainingBatches | None,
     pace: Pace,
     total: int,
+    share: tuple[int, int],
     callbacks: list[keras.callbacks.Callback],
 ) -> dict[str, list[float]]:
     """Train, with progress beside what the machine could do."""
     batches, (rounds, each) = pace.batches(base, total), pace.rounds(total)
     flops = training_flops(learner.encoder.config, base.sequence_length, base.masked_positions) / base.sequence_length
-    run.figures["matmul_rate"] = matmul_rate(learner.compute_dtype)
+    run.figures["matmul_rate"] = matmul_rate(learner.compute_dtype) * device_count()
     return run.fit(
         learner,
-        batches,
+        pace.batches(base, total, share),
         epochs=rounds,
         steps_per_epoch=each * pace.accumulate,
         validation_data=kept,

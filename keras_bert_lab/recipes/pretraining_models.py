@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from typing import Any
+
+import keras
 
 from keras_bert_lab.config import ArchitectureConfig, VocabularyConfig
 from keras_bert_lab.encoder import Encoder
@@ -14,6 +17,7 @@ from keras_bert_lab.recipes.pretraining_data import Documents
 from keras_bert_lab.recipes.runs import plain
 from keras_bert_lab.tasks import MaskedLanguageModel, student_of
 from keras_bert_lab.text import Preprocessor
+from keras_bert_lab.training.distribution import process_count, text_of_main
 
 __all__ = ["ENCODER", "VOCABULARY", "earlier_model", "new_model", "student"]
 
@@ -26,7 +30,7 @@ def new_model(
 ) -> MaskedLanguageModel:
     """A new model, with the tokenizer of the corpus or one that is learned from its texts."""
     if not documents.is_prepared:
-        tokenizer = learn_tokenizer(documents.texts(documents.learned), vocabulary)
+        tokenizer = _learned(documents, vocabulary)
     elif vocabulary == VOCABULARY:
         tokenizer = documents.corpus.tokenizer
     else:
@@ -37,6 +41,18 @@ def new_model(
     tokens = tokenizer.vocabulary
     config = encoder.encoder_config(vocab_size=len(tokens), max_positions=length, pad_id=tokens.pad_id)
     return MaskedLanguageModel(Encoder(config, dtype=precision), Preprocessor(tokenizer, max_length=length), pairs)
+
+
+def _learned(documents: Documents, vocabulary: VocabularyConfig) -> Any:
+    """A tokenizer that is learned from the texts, of several processes in the main one alone."""
+
+    def learn() -> Any:
+        return learn_tokenizer(documents.texts(documents.learned), vocabulary)
+
+    if process_count() == 1:
+        return learn()
+    found = text_of_main(lambda: json.dumps(keras.saving.serialize_keras_object(learn())))
+    return keras.saving.deserialize_keras_object(json.loads(found))
 
 
 def _refuse_ignored(opened: OpenedModel, **given: Any) -> None:

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 from keras_bert_lab.batches import Batches, GrowingBatches, MicroBatches, PretrainingBatches
 from keras_bert_lab.config import check_integer, check_share
 
-__all__ = ["Pace"]
+__all__ = ["Pace", "shared"]
 
 _GROWTH = 8  # how many times larger the batch becomes
+
+
+def shared(batches: PretrainingBatches, share: tuple[int, int]) -> PretrainingBatches:
+    """The same batches, all of full size, and of each only the rows p, p + n, p + 2 n, ...; `share` is (p, n)."""
+    return PretrainingBatches(
+        batches.corpus,
+        batches.sequence_length,
+        batches.batch_size,
+        batches.masking,
+        batches.sentence_pairs,
+        batches.seed,
+        slice=share,
+        documents=batches.documents,
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -65,6 +78,11 @@ class Pace:
         """Rows of the smallest batch."""
         return self.batch_size // self.growth
 
+    @property
+    def part(self) -> int:
+        """Rows of the smallest part of a batch."""
+        return self.small // self.accumulate
+
     def total(self, small_batches: int) -> int:
         """Changes of the weights, where an epoch has so many of the smallest batches.
 
@@ -91,23 +109,18 @@ class Pace:
         rounds = max(1, min(rounds, total))
         return rounds, total // rounds
 
-    def batches(self, base: PretrainingBatches, total: int) -> Batches:
+    def batches(self, base: PretrainingBatches, total: int, share: tuple[int, int] = (0, 1)) -> Batches:
         """The batches of the training, in parts where there are several.
 
         Args:
             base: of `small` rows.
             total: changes of the weights.
+            share: (p, n): the share of each part for process p of n.
         """
-        settings: dict[str, Any] = {"masking": base.masking, "sentence_pairs": base.sentence_pairs, "seed": base.seed}
+        process, processes = share
         parts: list[Batches] = []
         for part in range(self.accumulate):
-            found: Batches = PretrainingBatches(
-                base.corpus,
-                base.sequence_length,
-                self.small,
-                **settings,
-                slice=(part, self.accumulate),
-                documents=base.documents,
-            )
+            # Rows part, part + a, part + 2 a, ... of a parts; of these each process takes every n-th.
+            found: Batches = shared(base, (part + self.accumulate * process, self.accumulate * processes))
             parts.append(GrowingBatches(found, self.growth, round(self.batch_ramp * total)) if self.growth > 1 else found)
         return parts[0] if self.accumulate == 1 else MicroBatches(parts)

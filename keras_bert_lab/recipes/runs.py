@@ -10,6 +10,7 @@ import math
 import pathlib
 import shutil
 import signal
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -22,6 +23,7 @@ from keras_bert_lab.errors import ResumeError
 from keras_bert_lab.formats import MANIFEST, check_new_folder, new_folder, write_task
 from keras_bert_lab.training import ResumableTraining
 from keras_bert_lab.training.checkpoints import CheckpointFolder
+from keras_bert_lab.training.distribution import alone, is_main, text_of_main
 from keras_bert_lab.training.stop_signals import Terminated
 from keras_bert_lab.training.training_identity import differences
 
@@ -101,13 +103,15 @@ class Run:
         return self._stopping()
 
     def save(self, model: Any) -> None:
-        """Write the model and what is known about it."""
+        """Write the model and what is known about it; of several processes only the main one does."""
         self.figures |= {
             "seconds": round(self.training.earlier_seconds + time.perf_counter() - self._began, 1),
             "interrupted_by": self.stopped_by.name if self.stopped_by else None,
         }
         about = {"command": self._command, "date": self._date, "settings": self._settings, "figures": plain(self.figures)}
-        write_task(model, self.folder, about)
+        if is_main():
+            with alone():
+                write_task(model, self.folder, about)
 
 
 def _as_yaml(settings: Mapping[str, Any]) -> str:
@@ -122,10 +126,15 @@ def _lasting(settings: Mapping[str, Any]) -> dict[str, Any]:
 class _Unfinished:
     """The folder beside the output in which a run keeps its settings and checkpoints until it is done.
 
+    When its `with` block ends, it goes if the run is done or nothing was saved; else it is there for the next start.
+
     Args:
         path: of the folder.
         settings: of the run.
         overwrite: whether an unfinished run with other settings may be given up.
+
+    Attributes:
+        is_done: whether the run came to its end.
 
     Raises:
         ResumeError: another process is at it, or it was begun with other settings.
@@ -133,12 +142,20 @@ class _Unfinished:
 
     def __init__(self, path: pathlib.Path, settings: Mapping[str, Any], overwrite: bool) -> None:
         self.path = path
+        self.is_done = False
         self._checkpoints = CheckpointFolder(self.path)
         try:
             self._check(settings, overwrite)
         except BaseException:
-            self.end(is_done=False)
+            self._end()
             raise
+
+    def __enter__(self) -> _Unfinished:
+        return self
+
+    def __exit__(self, kind: object, *error: object) -> None:
+        self.is_done = self.is_done and kind is None
+        self._end()
 
     def _check(self, settings: Mapping[str, Any], overwrite: bool) -> None:
         kept = self.path / SETTINGS
@@ -165,14 +182,8 @@ class _Unfinished:
         for path in self.path.glob("*checkpoint-*"):
             shutil.rmtree(path, ignore_errors=True)
 
-    def end(self, is_done: bool) -> None:
-        """Let go of it; when the run is done, or nothing was saved, it goes.
-
-        Args:
-            is_done: whether the run came to its end.
-        """
-        names = self._checkpoints.names()
-        if is_done or not names:
+    def _end(self) -> None:
+        if self.is_done or not self._checkpoints.names():
             shutil.rmtree(self.path, ignore_errors=True)
         self._checkpoints.close()
 
@@ -191,23 +202,30 @@ def run_of(command: str, output: pathlib.Path, overwrite: bool, settings: Mappin
     """A run into `output`, which appears when the block ends without an error.
 
     Until then its checkpoints are in a folder beside it. Where such a folder is left from a run that was ended early, the same
-    command goes on from there. The settings that are kept can be run again; `overwrite` is not among them.
+    command goes on from there. The settings that are kept can be run again; `overwrite` is not among them. Of several
+    processes the main one keeps all of this, and what the others write goes nowhere.
 
     Raises:
         FormatError: an output that is there already.
         ResumeError: another process is at it, or an unfinished run was begun with other settings.
     """
     settings = {name: value for name, value in settings.items() if name != "overwrite"}
-    unfinished = pathlib.Path(output).absolute()
-    unfinished = unfinished.with_name(unfinished.name + UNFINISHED)
-    replace = overwrite or _is_interrupted(pathlib.Path(output), unfinished)
-    target = check_new_folder(output, replace)
-    kept = _Unfinished(unfinished, settings, overwrite)
-    is_done = False
-    try:
-        with new_folder(output, replace) as folder:
-            run = Run(command, folder, target, settings, kept.path)
-            yield run
-        is_done = run.stopped_by is None
-    finally:
-        kept.end(is_done)
+    target = pathlib.Path(output).absolute()
+    unfinished = target.with_name(target.name + UNFINISHED)
+    kept: _Unfinished | None = None
+    with contextlib.ExitStack() as stack:
+
+        def begin() -> str:
+            nonlocal kept
+            replace = overwrite or _is_interrupted(target, unfinished)
+            check_new_folder(output, replace)
+            kept = stack.enter_context(_Unfinished(unfinished, settings, overwrite))
+            return str(stack.enter_context(new_folder(output, replace)))
+
+        folder = text_of_main(begin)
+        if not is_main():
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="keras_bert_lab-"))
+        run = Run(command, pathlib.Path(folder), target, settings, unfinished)
+        yield run
+        if kept is not None:
+            kept.is_done = run.stopped_by is None

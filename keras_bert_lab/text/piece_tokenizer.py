@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
+import keras
+
 from keras_bert_lab.lazy import LazyModule
 from keras_bert_lab.text.added_tokens import AddedToken, added_tokens_of
 from keras_bert_lab.text.special_tokens import WithOffsets, tokenize_around, wanted_tokens
@@ -36,7 +38,8 @@ class PieceTokenizer:
         # Texts are no numbers: keep Keras from converting the arguments, and XLA from compiling the call.
         self._convert_input_args = False
         self._allow_non_tensor_positional_args = True
-        self.supports_jit = False
+        # On other backends it stands before the compiled step, never in it.
+        self.supports_jit = keras.backend.backend() != "tensorflow"
         self.built = True
 
     def _new_ops(self) -> PieceOps:

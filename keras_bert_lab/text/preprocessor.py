@@ -126,7 +126,8 @@ class Preprocessor(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(name=name, **kwargs)
-        self.supports_jit = False
+        # On other backends it stands before the compiled step, never in it.
+        self.supports_jit = keras.backend.backend() != "tensorflow"
         if not hasattr(tokenizer, "tokenize"):
             raise TypeError(f"tokenizer must be a tokenizer layer. Received: {tokenizer!r}")
         if pair_separators not in (1, 2):
@@ -168,7 +169,12 @@ class Preprocessor(keras.layers.Layer):
     def __call__(self, texts: Any, *args: Any, **kwargs: Any) -> Any:
         # Keras takes tensors only: lists, Series and arrays become tensors before it sees them.
         columns = text_columns(texts)
-        return super().__call__(columns if len(columns) == 2 else columns[0], *args, **kwargs)
+        given = columns if len(columns) == 2 else columns[0]
+        if keras.backend.backend() == "tensorflow" or isinstance(columns[0], keras.KerasTensor):
+            return super().__call__(given, *args, **kwargs)
+        # Other backends have no strings: TensorFlow does this, and they get the ids.
+        rows = self.call(given, *args, **kwargs)
+        return {key: ids.numpy() for key, ids in rows.items()} if tf.executing_eagerly() else rows
 
     def rows(self, texts: Any, special_tokens: bool = False) -> tuple[Any, Any]:
         """The rows before padding: token ids and segment ids, ragged int32 (B, tokens), cut to `row_length`."""

@@ -19,6 +19,7 @@ from keras_bert_lab.batches import Batches, as_dataset, as_epochs, numbered_batc
 from keras_bert_lab.errors import ResumeError
 from keras_bert_lab.training.callback_states import callback_states, remembering, restore_callbacks
 from keras_bert_lab.training.checkpoints import Checkpoint, CheckpointFolder
+from keras_bert_lab.training.distribution import arrays_of_main, text_of_main
 from keras_bert_lab.training.fit_loop import FitLoop, StopsInFit, plain_logs
 from keras_bert_lab.training.training_identity import differences, environment, training_identity, without_rates
 from keras_bert_lab.training.training_state import build, restore, state_of
@@ -110,7 +111,8 @@ class ResumableTraining(keras.callbacks.Callback):
         self._identity: dict[str, Any] = {}
         self._environment: dict[str, Any] = {}
         self._remembering: list[keras.callbacks.Callback] = []
-        self._found: Checkpoint | None = None
+        self._found: Checkpoint | None = None  # in the main process
+        self._about: Mapping[str, Any] | None = None  # of what is found, in all processes
         self._next = self._epoch = self._skip = 0
         self._logs: dict[str, Any] = {}
         self._before_evaluation: dict[str, np.ndarray] | None = None
@@ -154,7 +156,6 @@ class ResumableTraining(keras.callbacks.Callback):
         try:
             self._loop = FitLoop(self.model)
             self._check(self._loop)
-            self._checkpoints = CheckpointFolder(self.folder, self.keep)
             build(self.model, self._batches.batch(0))  # type: ignore[union-attr]
             self._begin(self._loop)
         except BaseException:
@@ -185,13 +186,18 @@ class ResumableTraining(keras.callbacks.Callback):
         self._remembering = remembering(loop.callbacks)
         callback_states(self._remembering)  # refuses what could not be saved
         fit = {**loop.arguments, "callbacks": [type(each).__name__ for each in self._remembering]}
-        self._identity = training_identity(self.model, self._batches, fit, self.settings)  # type: ignore[arg-type]
-        self._found = self._checkpoints.newest()  # type: ignore[union-attr]
-        if self._found is not None:
-            self._go_on(self._found, loop)
+        about = json.loads(text_of_main(lambda: json.dumps(self._look(fit))))
+        if about is not None:
+            self._go_on(about, loop)
 
-    def _go_on(self, found: Checkpoint, loop: FitLoop) -> None:
-        about = found.about
+    def _look(self, fit: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """The plain data of the newest checkpoint, of this training; None where there is none."""
+        self._checkpoints = CheckpointFolder(self.folder, self.keep)
+        self._identity = training_identity(self.model, self._batches, fit, self.settings)  # type: ignore[arg-type]
+        self._found = self._checkpoints.newest()
+        if self._found is None:
+            return None
+        about = self._found.about
         before, now = about["identity"], self._identity
         if without_rates(now) == now:
             before = without_rates(before)
@@ -206,6 +212,10 @@ class ResumableTraining(keras.callbacks.Callback):
         self._identity = about["identity"]
         for line in differences(about["environment"], self._environment):
             logger.warning("The training goes on in another environment, so the last bits of its weights may differ: %s", line)
+        return about
+
+    def _go_on(self, about: Mapping[str, Any], loop: FitLoop) -> None:
+        self._about = about
         self.earlier_seconds = about["seconds"]
         self._next, self._epoch, self._logs = about["step"], about["epoch"], about["logs"]
         self._saved = (self._next, self._epoch, about["is_finished"])
@@ -217,7 +227,7 @@ class ResumableTraining(keras.callbacks.Callback):
             # As BackupAndRestore does: `fit` begins with this epoch. It takes 0 for nothing.
             self.model._initial_epoch = self._epoch
             place = f"epoch {self._epoch + 1}, batch {self._skip} of {self._steps}"
-        print(f"Going on from {place}, saved in {found.folder}", flush=True)
+        print(f"Going on from {place}, saved in {self.folder}", flush=True)
 
     @property
     def _steps(self) -> int:
@@ -225,10 +235,10 @@ class ResumableTraining(keras.callbacks.Callback):
 
     def _bring_back(self) -> None:
         """All of the checkpoint: as late as can be, so that it also takes back what others have set meanwhile."""
-        found, self._found = self._found, None
-        if found is None:
+        about, self._about = self._about, None
+        if about is None:
             return
-        about, arrays = found.about, found.arrays()
+        arrays = arrays_of_main(dict if self._found is None else self._found.arrays)
         restore(self.model, arrays, _KINDS)
         restore_callbacks(self._remembering, about["callbacks"], arrays)
         self._loop.history = about["history"]  # type: ignore[union-attr]
@@ -236,13 +246,13 @@ class ResumableTraining(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.model._initial_epoch = None
         self.params.pop("first_batch", None)
-        found, skip, self._skip = self._found, self._skip, 0
-        if found is not None and epoch != self._epoch:
+        is_found, skip, self._skip = self._about is not None, self._skip, 0
+        if is_found and epoch != self._epoch:
             raise ResumeError(
                 f"The training in {self.folder} goes on in epoch {self._epoch}. Received: initial_epoch={epoch}. Leave it out."
             )
         self._epoch = epoch
-        if found is not None and skip:
+        if is_found and skip:
             self.params["first_batch"] = skip
             self._loop.begin_at(skip, self._bring_back, self._logs)  # type: ignore[union-attr]
             return
@@ -268,7 +278,7 @@ class ResumableTraining(keras.callbacks.Callback):
 
     def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         # What others have done for the evaluation, such as exchanging the weights, they shall take back first.
-        if self.stop.received is not None and self._before_evaluation is not None and not self.model.stop_training:
+        if self._before_evaluation is not None and not self.model.stop_training and self.stop.agreed():
             self.model.stop_evaluating = self._is_cut_short = True
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -282,14 +292,15 @@ class ResumableTraining(keras.callbacks.Callback):
     def _finish(self) -> None:
         """After all callbacks: some change the weights at the end."""
         self._save(is_finished=True)
+        is_told_to_stop = self.stop.agreed()
         self._give_up()
-        if self.stop.received is not None:
+        if is_told_to_stop:
             self._raise()
 
     def _save_or_leave(self) -> None:
         if self.model.stop_training:  # by another callback: what is left of `fit` is done once
             return
-        if self.stop.received is not None:
+        if self.stop.agreed():
             self._leave()
         if not self.every or time.monotonic() - self._saved_at >= max(self.every, self.save_seconds / _LARGEST_SHARE):
             self._save()
@@ -297,7 +308,7 @@ class ResumableTraining(keras.callbacks.Callback):
     def _save(self, is_finished: bool = False) -> None:
         """Write a checkpoint, unless this place is saved; what fails is told, and the training goes on."""
         place = (self._next, self._epoch, is_finished)
-        if self._saved == place:
+        if self._saved == place or self._checkpoints is None:  # the main process keeps them, for all
             return
         began = time.monotonic()
         if hasattr(self.model, "jax_state_sync"):
@@ -316,7 +327,7 @@ class ResumableTraining(keras.callbacks.Callback):
         }
         state = {**state_of(self.model, _KINDS), **(self._before_evaluation or {}), **arrays}
         try:
-            self._checkpoints.save(state, about)  # type: ignore[union-attr]
+            self._checkpoints.save(state, about)
             self._saved = place
         except OSError as error:
             logger.error("No checkpoint could be written in %s, the training goes on without it: %s", self.folder, error)
@@ -337,7 +348,7 @@ class ResumableTraining(keras.callbacks.Callback):
         self.stop.__exit__()
         if self._checkpoints is not None:
             self._checkpoints.close()
-        self._checkpoints = self._loop = self._found = self._before_evaluation = None
+        self._checkpoints = self._loop = self._found = self._about = self._before_evaluation = None
         self.model._initial_epoch = None
 
     def _raise(self) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 
 import keras
 
+from keras_bert_lab.training.distribution import of_all
+
 __all__ = ["StopSignals", "Terminated", "terminated_like_interrupted"]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -46,7 +48,7 @@ class StopSignals(keras.callbacks.Callback):
             model.fit(..., callbacks=[stop])
 
     Attributes:
-        received: the signal that ended the training, or None.
+        received: the signal that ended the training, here or in a process that trains with this one; or None.
     """
 
     def __init__(self) -> None:
@@ -72,10 +74,17 @@ class StopSignals(keras.callbacks.Callback):
         with contextlib.suppress(RuntimeError, OSError):  # the terminal is gone, or was being written to just now
             print(f"\n{self.received.name}: stopping after this batch; once more stops at once.", file=sys.stderr, flush=True)
 
+    def agreed(self) -> bool:
+        """Whether this process, or one that trains with it, was told to stop. All must ask, and stop at the same place."""
+        number = max(of_all(int(self.received or 0)))
+        if number:
+            self.received = signal.Signals(number)
+        return bool(number)
+
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        if self.received is not None:
+        if self.agreed():
             self.model.stop_training = True
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        if self.received is not None:  # during the validation
+        if self.agreed():  # a signal may have come during the validation
             self.model.stop_training = True

@@ -62,7 +62,7 @@ def _packed() -> dict[str, np.ndarray]:
     }
 
 
-@pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="needs jax: pip install keras-bert-lab[jax]")
+@pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="needs jax: pip install -e '.[test]'")
 @pytest.mark.parametrize("packed", [False, True], ids=["separate", "packed"])
 def test_jax_gives_the_same_numbers_without_tensorflow(tmp_path: Path, packed: bool) -> None:
     inputs = _packed() if packed else batch((11, 5)) | {"masked_lm_positions": _packed()["masked_lm_positions"]}

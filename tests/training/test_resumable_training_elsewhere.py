@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-needs_jax = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="needs jax: pip install -e '.[jax]'")
+needs_jax = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="needs jax: pip install -e '.[test]'")
 
 
 def run(folder: Path, *arguments: str, **variables: str) -> str:
