@@ -42,7 +42,7 @@ def main() -> None:
     except ResumeError as error:
         print(error, flush=True)
         sys.exit(3)
-    if what == "hold" or os.fork():
+    if what == "hold" or not os.fork():  # the child has let go of the folder then
         print("opened", flush=True)
     sys.stdin.read()
     checkpoints.close()
