@@ -22,7 +22,7 @@ from keras_bert_lab.training.training_state import state_of
 __all__ = ["EPOCHS", "SAVES", "STEPS", "Phases", "acting", "train"]
 
 EPOCHS, STEPS = 3, 5
-# One before each batch (for the first of an epoch, before the validation that precedes it) and two at the end.
+# Before each batch and before each validation, and one at the end.
 SAVES = EPOCHS * (STEPS + 1) + 1
 _SEED = 11
 _LENGTH, _ROWS = 17, 3

@@ -27,7 +27,7 @@ from keras_bert_lab.errors import ResumeError
 
 __all__ = ["Checkpoint", "CheckpointFolder"]
 
-logger = logging.getLogger("keras_bert_lab")
+logger = logging.getLogger("keras_bert_lab")  # gets errors as text: an error that a handler keeps holds `fit` and its data
 
 _MANIFEST = "manifest.json"
 _ARRAYS = "arrays.npz"
@@ -227,7 +227,7 @@ class CheckpointFolder:
             for old in self.path.glob(".old-*"):
                 shutil.rmtree(old)
         except OSError as error:
-            logger.warning("Old checkpoints in %s could not be removed: %s", self.path, error)
+            logger.warning("Old checkpoints in %s could not be removed: %s", self.path, str(error))
 
     def newest(self) -> Checkpoint | None:
         """The newest whole checkpoint; None where there is none at all. Damaged ones are named in the log and set aside.
@@ -245,7 +245,7 @@ class CheckpointFolder:
             except (OSError, ValueError) as error:
                 if isinstance(error, OSError) and error.errno in _OURS:
                     raise ResumeError(f"The checkpoint {folder} cannot be read ({error.strerror}).") from error
-                logger.warning("The checkpoint %s is damaged and left out: %s", folder, error)
+                logger.warning("The checkpoint %s is damaged and left out: %s", folder, str(error))
                 damaged.append(self._set_aside(name))
         if damaged:
             raise ResumeError(
@@ -261,7 +261,7 @@ class CheckpointFolder:
         try:
             (self.path / name).rename(self.path / aside)
         except OSError as error:
-            logger.warning("It could not be set aside: %s", error)
+            logger.warning("It could not be set aside: %s", str(error))
             return name
         return aside
 

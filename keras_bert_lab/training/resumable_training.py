@@ -330,7 +330,7 @@ class ResumableTraining(keras.callbacks.Callback):
             self._checkpoints.save(state, about)
             self._saved = place
         except OSError as error:
-            logger.error("No checkpoint could be written in %s, the training goes on without it: %s", self.folder, error)
+            logger.error("No checkpoint could be written in %s, the training goes on without it: %s", self.folder, str(error))
         self._saved_at = time.monotonic()
         self.save_seconds = self._saved_at - began
 

@@ -156,6 +156,7 @@ def test_one_that_cannot_be_set_aside_is_left_out_all_the_same(
     monkeypatch.setattr(pathlib.Path, "rename", failing(errno.EROFS))
     assert step(folder) == 1
     assert "It could not be set aside" in caplog.messages[1]
+    assert not [each for record in caplog.records for each in record.args if isinstance(each, Exception)]
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EMFILE])
