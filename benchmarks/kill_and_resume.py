@@ -78,6 +78,7 @@ class Checks:
         self.problems: list[str] = []
         self.brief = False
         self.few: int | None = None
+        self.corpus: Path | None = None
 
     @property
     def known(self) -> Reference:
@@ -160,7 +161,7 @@ class Checks:
         return {"taken_away": found, "failures": failures}
 
     def cost(self) -> dict[str, Any]:
-        return run_cost(self.work, self.quick)
+        return run_cost(self.work, self.quick, self.corpus)
 
 
 CHECKS = ("commits", "faults", "damage", "power", "kills", "signals", "processes", "sabotage")
@@ -209,6 +210,7 @@ def main() -> None:
     parser.add_argument("--sabotage", choices=SABOTAGE, help="take this part of the package away")
     parser.add_argument("--jobs", type=int, default=1, help="trainings at a time")
     parser.add_argument("--cases", type=int, help="of the kills, only about so many")
+    parser.add_argument("--corpus", type=Path, help="for the cost: a prepared corpus, how soon its batches are there")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--work", type=Path, help="folder on a disk for the trainings")
     parser.add_argument("--output", type=Path)
@@ -228,7 +230,7 @@ def main() -> None:
     fast = Path("/dev/shm")  # its contents live as long as the machine: enough for all but the cost
     memory = Path(tempfile.mkdtemp(prefix="kill_and_resume_", dir=fast if fast.is_dir() else options.work))
     checks = Checks(work, memory, options.quick, options.jobs, options.seed)
-    checks.few = options.cases
+    checks.few, checks.corpus = options.cases, options.corpus
     start = time.perf_counter()
     try:
         if options.sabotage and {"kills", "signals", "processes"} & set(names):

@@ -177,8 +177,26 @@ def _move(folder: Path, step: int) -> None:
     checkpoints.close()
 
 
-def run_cost(work: Path, quick: bool) -> dict[str, Any]:
-    """All figures, in processes of their own."""
+def _prepared(corpus: Path) -> dict[str, Any]:
+    """Seconds until the first batch of 64 rows of a prepared corpus is there, at places of the third reading, each anew."""
+    found = {}
+    for place, share in (("first", 0.0), ("middle", 0.5), ("last", 1.0)):
+        began = time.perf_counter()
+        batches = kbl.PretrainingBatches(kbl.open_corpus(corpus), 128, 64, seed=3)
+        assert batches.content_hash
+        batches.batch(2 * batches.steps_per_epoch + round(share * (batches.steps_per_epoch - 1)))
+        found[place] = time.perf_counter() - began
+    return {"steps_of_an_epoch": batches.steps_per_epoch, "seconds": found}
+
+
+def run_cost(work: Path, quick: bool, corpus: Path | None = None) -> dict[str, Any]:
+    """All figures, in processes of their own.
+
+    Args:
+        work: folder on a disk.
+        quick: the smaller models alone.
+        corpus: a prepared one, to measure also how soon its batches are there.
+    """
     rows = []
     for name in ("tiny", "mini") if quick else _MODELS:
         rounds = 3 if quick else 5 if name == "base" else 15
@@ -194,7 +212,8 @@ def run_cost(work: Path, quick: bool) -> dict[str, Any]:
             return _recovery(steps, work / "recovery")
 
         resumed.append(_answer(live(recovery, work / "life")))
-    return {"saving": rows, "recovery": resumed, "failures": []}
+    prepared = _answer(live(lambda marks: _prepared(corpus), work / "life")) if corpus is not None else None
+    return {"saving": rows, "recovery": resumed, "prepared_corpus": prepared, "failures": []}
 
 
 def _answer(life: Any) -> Any:
