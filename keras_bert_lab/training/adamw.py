@@ -36,6 +36,9 @@ class AdamW(keras.optimizers.AdamW):
         epsilon: e, added to sqrt(v) (e' = e / sqrt(1 - b2^t), as in Keras).
         global_clipnorm: longest allowed gradient, over all weights together; None = no limit.
 
+    Raises:
+        ValueError: (when it is built) gradient accumulation within a `tf.distribute` strategy.
+
     Reference: Loshchilov and Hutter 2017, algorithm 2; settings of google-research/bert's optimization.py.
     """
 
@@ -62,6 +65,12 @@ class AdamW(keras.optimizers.AdamW):
         )
 
     def build(self, variables: list[Any]) -> None:
+        if self.gradient_accumulation_steps and keras.backend.backend() == "tensorflow" and tf.distribute.has_strategy():
+            raise ValueError(
+                "gradient_accumulation_steps must be None within a tf.distribute strategy, where Keras cannot accumulate. "
+                f"Received: gradient_accumulation_steps={self.gradient_accumulation_steps}. Leave it out, or train on the JAX "
+                "backend."
+            )
         # Keras forgets exclusions when an optimizer is saved; derived from the variables they are always there.
         if not self.built:
             excluded = [variable for variable in variables if not has_weight_decay(variable)]

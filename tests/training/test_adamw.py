@@ -326,3 +326,11 @@ def test_accumulated_gradients_change_the_weights_once():
     for mine, other in zip(found, wanted, strict=True):
         np.testing.assert_allclose(mine, other, rtol=1e-5, atol=1e-6)
     assert int(optimizer.iterations) == 5
+
+
+def test_accumulation_within_a_strategy_is_refused():
+    with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
+        weight = keras.Variable(np.ones(3), name="kernel")
+        with pytest.raises(ValueError, match="must be None within .* Received: gradient_accumulation_steps=3"):
+            kbl.AdamW(gradient_accumulation_steps=3).build([weight])
+        kbl.AdamW().build([weight])
