@@ -68,7 +68,7 @@ def _saving(name: str, folder: Path, rounds: int) -> dict[str, Any]:
     copying = float(arrays.pop(""))
     shutil.rmtree(folder, ignore_errors=True)
     checkpoints = CheckpointFolder(folder)
-    about = {"step": 0, "history": [{"epoch": 0, "logs": {"loss": 1.0}}]}
+    about = {"step": 0, "history": {"epoch": [0], "history": {"loss": [1.0]}}}
     seconds, syncing, plain = [], [], []
     for _ in range(rounds):
         waited = [0.0]
@@ -113,9 +113,6 @@ def _saving(name: str, folder: Path, rounds: int) -> dict[str, Any]:
 
 class _Numbers:
     """Numbered batches without end of work."""
-
-    has_equal_rows = True
-    target_shape = (1,)
 
     def __init__(self, steps: int) -> None:
         self.steps_per_epoch = steps
@@ -172,7 +169,8 @@ def _move(folder: Path, step: int) -> None:
     checkpoints = CheckpointFolder(folder)
     found = checkpoints.newest()
     assert found is not None
-    about = dict(found.about) | {"step": step, "epoch": 1, "is_finished": False, "history": found.about["history"][:1]}
+    history = {"epoch": [0], "history": {name: values[:1] for name, values in found.about["history"]["history"].items()}}
+    about = dict(found.about) | {"step": step, "epoch": 1, "is_finished": False, "history": history}
     checkpoints.save(found.arrays(), about)
     checkpoints.close()
 
