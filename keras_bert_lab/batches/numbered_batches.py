@@ -107,7 +107,7 @@ def numbered_batches(
 
     Raises:
         TypeError: data that cannot be had by number, or columns of other things than numbers and texts.
-        ValueError: columns of different length; targets beside data that hold their own.
+        ValueError: columns of different length; targets beside data that hold their own; weights without targets.
 
     Example:
         >>> batches = numbered_batches(np.arange(5), np.arange(5) * 10, batch_size=2, shuffle=False)
@@ -127,8 +127,10 @@ def numbered_batches(
             f"The order of the data must be known beforehand. Received: {type(x).__name__}. Pass arrays, a "
             "keras.utils.PyDataset, or an object with steps_per_epoch and batch(k), k counted over all epochs."
         )
+    if y is None and sample_weight is not None:
+        raise ValueError("y must be given where sample_weight is. Received: y=None")
     columns = [_as_arrays(x)]
-    if y is not None or sample_weight is not None:
+    if y is not None:
         columns.append(_as_arrays(y))
     if sample_weight is not None:
         columns.append(_as_arrays(sample_weight))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import os
 import pathlib
@@ -14,7 +15,7 @@ from keras_bert_lab.durable_files import sync
 from keras_bert_lab.errors import FormatError
 from keras_bert_lab.formats.manifest import MANIFEST
 
-__all__ = ["check_new_folder", "new_folder"]
+__all__ = ["check_new_folder", "new_folder", "remove_left_over"]
 
 
 def check_new_folder(path: str | pathlib.Path, overwrite: bool = False) -> pathlib.Path:
@@ -71,6 +72,17 @@ def _replace(path: pathlib.Path, fresh: pathlib.Path) -> None:
     shutil.rmtree(place)
 
 
+def remove_left_over(path: pathlib.Path) -> None:
+    """Remove what processes left that were killed while they wrote this folder; only where no other one writes it now."""
+    for left_over in path.parent.glob(f"{glob.escape(_scratch(path))}*"):
+        shutil.rmtree(left_over, ignore_errors=True)
+
+
+def _scratch(path: pathlib.Path) -> str:
+    """How the names of folders begin that are to become this one."""
+    return f".{path.name}.new-"
+
+
 @contextlib.contextmanager
 def new_folder(path: str | pathlib.Path, overwrite: bool = False) -> Iterator[pathlib.Path]:
     """A folder to write into, which gets its name when the block ends without an error; else it is removed.
@@ -86,7 +98,7 @@ def new_folder(path: str | pathlib.Path, overwrite: bool = False) -> Iterator[pa
     path = check_new_folder(path, overwrite)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside = tempfile.TemporaryDirectory(prefix=f".{path.name}.new-", dir=path.parent, ignore_cleanup_errors=True)
+        beside = tempfile.TemporaryDirectory(prefix=_scratch(path), dir=path.parent, ignore_cleanup_errors=True)
     except OSError as error:
         raise FormatError(
             f"output must be in a folder that can be written to. Received: {path} ({error.strerror}). Name another place."

@@ -20,7 +20,7 @@ import yaml
 
 from keras_bert_lab.durable_files import write_file
 from keras_bert_lab.errors import ResumeError
-from keras_bert_lab.formats import MANIFEST, check_new_folder, new_folder, write_task
+from keras_bert_lab.formats import MANIFEST, check_new_folder, new_folder, remove_left_over, write_task
 from keras_bert_lab.training import ResumableTraining
 from keras_bert_lab.training.checkpoints import CheckpointFolder
 from keras_bert_lab.training.distribution import alone, is_main, text_of_main
@@ -64,12 +64,18 @@ class Run:
     """
 
     def __init__(
-        self, command: str, folder: pathlib.Path, output: pathlib.Path, settings: Mapping[str, Any], unfinished: pathlib.Path
+        self,
+        command: str,
+        folder: pathlib.Path,
+        output: pathlib.Path,
+        settings: Mapping[str, Any],
+        unfinished: pathlib.Path,
+        overwrite: bool,
     ) -> None:
         self.folder = folder
         self.output = output
         self.figures: dict[str, Any] = {"output": str(output)}
-        self.training = ResumableTraining(unfinished)
+        self.training = ResumableTraining(unfinished, overwrite=overwrite)
         self.stopped_by: signal.Signals | None = None
         self._command = command
         self._settings = settings
@@ -79,28 +85,24 @@ class Run:
 
     def fit(self, model: Any, *data: Any, callbacks: list[Any], **settings: Any) -> dict[str, list[float]]:
         """`model.fit` from where an earlier run stopped; a signal ends it early and leaves the model as it is."""
-        with self._stopping():
+        try:
             model.fit(*data, callbacks=[self.training, *callbacks], **settings)
+        except (KeyboardInterrupt, SystemExit):
+            if self.training.stop.received is None:  # the training has not begun: nothing was learned
+                raise
+        self.stopped_by = self.training.stop.received
         history = {name: [float(value) for value in values] for name, values in model.history.history.items()}
         table = pd.DataFrame(dict(sorted(history.items())), index=pd.Index(model.history.epoch, name="epoch"))
         table.to_csv(self.folder / HISTORY)
         return history
 
     @contextlib.contextmanager
-    def _stopping(self) -> Iterator[None]:
-        """A signal ends the work, and the model is saved all the same."""
+    def measuring(self) -> Iterator[None]:
+        """Work after the training: a signal ends it, and the model is saved all the same."""
         try:
             yield
         except KeyboardInterrupt as interrupt:
             self.stopped_by = signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT
-        except SystemExit:
-            if self.training.stop.received is None:
-                raise
-        self.stopped_by = self.training.stop.received or self.stopped_by
-
-    def measuring(self) -> contextlib.AbstractContextManager[None]:
-        """Work after the training: a signal ends it, and the model is saved all the same."""
-        return self._stopping()
 
     def save(self, model: Any) -> None:
         """Write the model and what is known about it; of several processes only the main one does."""
@@ -161,8 +163,8 @@ class _Unfinished:
         kept = self.path / SETTINGS
         if self._checkpoints.names() and kept.is_file():
             try:
-                before = yaml.safe_load(kept.read_text(encoding="utf-8"))
-            except (ValueError, yaml.YAMLError):
+                before = dict(yaml.safe_load(kept.read_text(encoding="utf-8")))
+            except (TypeError, ValueError, yaml.YAMLError):
                 before = {}
             changed = differences(_lasting(before), _lasting(settings))
             if not changed:
@@ -173,17 +175,13 @@ class _Unfinished:
                     "Give those of before to go on, or --overwrite to give it up and begin anew."
                 )
             print(f"Given up: the unfinished run in {self.path}, begun with other settings", flush=True)
-            self._clear()
+            self._checkpoints.clear()
         kept.unlink(missing_ok=True)
         text = _as_yaml(settings).encode()
         write_file(kept, lambda file: file.write(text))
 
-    def _clear(self) -> None:
-        for path in self.path.glob("*checkpoint-*"):
-            shutil.rmtree(path, ignore_errors=True)
-
     def _end(self) -> None:
-        if self.is_done or not self._checkpoints.names():
+        if self.is_done or self._checkpoints.is_empty():
             shutil.rmtree(self.path, ignore_errors=True)
         self._checkpoints.close()
 
@@ -220,12 +218,13 @@ def run_of(command: str, output: pathlib.Path, overwrite: bool, settings: Mappin
             replace = overwrite or _is_interrupted(target, unfinished)
             check_new_folder(output, replace)
             kept = stack.enter_context(_Unfinished(unfinished, settings, overwrite))
+            remove_left_over(target)  # nobody else writes there now
             return str(stack.enter_context(new_folder(output, replace)))
 
         folder = text_of_main(begin)
         if not is_main():
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="keras_bert_lab-"))
-        run = Run(command, pathlib.Path(folder), target, settings, unfinished)
+        run = Run(command, pathlib.Path(folder), target, settings, unfinished, overwrite)
         yield run
         if kept is not None:
             kept.is_done = run.stopped_by is None

@@ -36,8 +36,8 @@ _ASIDE = "damaged-"
 _NAME = re.compile(r"checkpoint-(\d{8,})")
 _FORMAT = 1
 _PART = 2**20
-# What is wrong with this process, and not with the disk.
-_OURS = (errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+# What is wrong with this process, or the way to the disk, and not with what is on it.
+_OURS = (errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ETIMEDOUT)
 
 
 @dataclasses.dataclass
@@ -180,6 +180,18 @@ class CheckpointFolder:
         """Of all checkpoints, oldest first."""
         found = [match for match in (_NAME.fullmatch(path.name) for path in self.path.iterdir()) if match]
         return [match[0] for match in sorted(found, key=lambda match: int(match[1]))]
+
+    def clear(self) -> None:
+        """Give up all checkpoints, also those that are damaged."""
+        for path in self._all():
+            shutil.rmtree(path, ignore_errors=True)
+
+    def is_empty(self) -> bool:
+        """Whether there is no checkpoint, and none that is damaged."""
+        return not self._all()
+
+    def _all(self) -> list[pathlib.Path]:
+        return [*self.path.glob("checkpoint-*"), *self.path.glob(f"{_ASIDE}*")]
 
     def save(self, arrays: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> pathlib.Path:
         """Write a checkpoint; older ones than `keep` go.

@@ -49,6 +49,7 @@ _ENVIRONMENTS = (
 )
 _IN_SLURM = "SLURM_STEP_NODELIST"
 _BYTES = 8
+_SECONDS_TO_LEAVE = 15
 
 
 def _is_joined() -> bool:
@@ -239,7 +240,10 @@ def _connect(processes: ProcessesConfig) -> None:
     # JAX would take SIGTERM for itself, and the command could no longer be ended by it.
     jax.config.update("jax_enable_preemption_service", False)
     try:
-        keras.distribution.initialize(processes.address, processes.count, processes.number)
+        # As Keras does it, but that a process which ends by an error of its own does not wait 300 s for the others.
+        jax.distributed.initialize(
+            processes.address, processes.count, processes.number, shutdown_timeout_seconds=_SECONDS_TO_LEAVE
+        )
     except RuntimeError as error:
         raise ConnectionError(
             f"The {processes.count} processes must find each other at {processes.address or 'the first machine of the job'}. "

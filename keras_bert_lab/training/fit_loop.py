@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import FrameType
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from keras_bert_lab.training.stop_signals import StopSignals
 
-__all__ = ["FitLoop", "StopsInFit", "plain_logs"]
+__all__ = ["FitLoop", "StopsInFit", "metric_names", "plain_logs", "renamed"]
 
 _ARGUMENTS = ("epochs", "class_weight", "validation_freq")
 
@@ -187,3 +187,24 @@ def plain_logs(value: Any) -> Any:
     if isinstance(value, list):
         return [plain_logs(item) for item in value]
     return value if isinstance(value, (int, float)) else np.asarray(value).tolist()
+
+
+def metric_names(model: keras.Model) -> list[str]:
+    """Names of all metrics, in their order."""
+    return [metric.name for group in model.metrics for metric in getattr(group, "metrics", [group])]
+
+
+def renamed(logs: Mapping[str, Any], before: Sequence[str], now: Sequence[str]) -> dict[str, Any]:
+    """Logs under the names that metrics have now: where one is not given a name, Keras makes up another one each time.
+
+    Args:
+        logs: by name of the metric, after "val_" where they are of a validation.
+        before, now: names of the metrics, in the same order.
+
+    Example:
+        >>> renamed({"auc": 0.5, "loss": 1.0, "val_auc": 0.25}, ["loss", "auc"], ["loss", "auc_1"])
+        {'auc_1': 0.5, 'loss': 1.0, 'val_auc_1': 0.25}
+    """
+    names = dict(zip(before, now, strict=True)) if len(before) == len(now) else {}
+    names |= {f"val_{old}": f"val_{new}" for old, new in names.items()}
+    return {names.get(name, name): value for name, value in logs.items()}

@@ -59,8 +59,7 @@ class Progress(keras.callbacks.Callback):
         self._first_step = epoch * self._steps
         self._counted = self._first_batch
         self._real = self._slots = 0
-        counts = [self.batches.counts(self._first_step + batch) for batch in range(self._first_batch)]
-        self._earlier = np.array(counts, np.int64).reshape(-1, 2).sum(axis=0)
+        self._earlier[:] = 0
         self._seconds = 0.0
         epochs = (self.params or {}).get("epochs", epoch + 1)
         self._steps_left = (epochs - epoch) * self._steps if epochs > 1 else 0
@@ -111,6 +110,9 @@ class Progress(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if logs is not None:
+            # Now, and not before the first batch: there may be a million of them.
+            for batch in range(self._first_batch):
+                self._earlier += self.batches.counts(self._first_step + batch)
             logs.update(self._rates())
             self._bar.set_postfix_str(self._summary(logs), refresh=True)
         self._bar.close()

@@ -20,7 +20,7 @@ from keras_bert_lab.errors import ResumeError
 from keras_bert_lab.training.callback_states import callback_states, remembering, restore_callbacks
 from keras_bert_lab.training.checkpoints import Checkpoint, CheckpointFolder
 from keras_bert_lab.training.distribution import arrays_of_main, text_of_main
-from keras_bert_lab.training.fit_loop import FitLoop, StopsInFit, plain_logs
+from keras_bert_lab.training.fit_loop import FitLoop, StopsInFit, metric_names, plain_logs, renamed
 from keras_bert_lab.training.training_identity import differences, environment, training_identity, without_rates
 from keras_bert_lab.training.training_state import build, restore, state_of
 
@@ -58,6 +58,7 @@ class ResumableTraining(keras.callbacks.Callback):
             1 % of the time. 0 = before every batch, whatever it costs.
         keep: how many checkpoints stay, at least 2.
         settings: plain data that must also be the same when the training goes on.
+        overwrite: whether another training that is there is given up, instead of refused. The same one goes on.
 
     Attributes:
         save_seconds: how long the last checkpoint took.
@@ -84,6 +85,7 @@ class ResumableTraining(keras.callbacks.Callback):
         every: float = 60.0,
         keep: int = 2,
         settings: Mapping[str, Any] | None = None,
+        overwrite: bool = False,
     ) -> None:
         super().__init__()
         if not every >= 0:
@@ -97,6 +99,7 @@ class ResumableTraining(keras.callbacks.Callback):
         self.folder = pathlib.Path(folder)
         self.every = every
         self.keep = keep
+        self.overwrite = overwrite
         self.stop = StopsInFit(lambda frame: self._loop is not None and self._loop.is_running(frame))
         self.save_seconds = 0.0
         self.earlier_seconds = 0.0
@@ -202,12 +205,17 @@ class ResumableTraining(keras.callbacks.Callback):
         if without_rates(now) == now:
             before = without_rates(before)
         changed = differences(before, now)
+        if changed and self.overwrite:
+            print(f"Given up: another training in {self.folder}", flush=True)
+            self._checkpoints.clear()
+            self._found = None
+            return None
         if changed:
             more = f"; and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
             raise ResumeError(
                 f"The training in {self.folder} can only go on as it was begun. Received: {'; '.join(changed[:_SHOWN])}{more}. "
-                "Call it as before; or name another folder, or remove this one, to begin anew. (To train a finished model "
-                "longer, load it and fit it again.)"
+                "Call it as before; or, to begin anew, name another folder, or give this one up with overwrite. (To train a "
+                "finished model longer, load it and fit it again.)"
             )
         self._identity = about["identity"]
         for line in differences(about["environment"], self._environment):
@@ -217,7 +225,8 @@ class ResumableTraining(keras.callbacks.Callback):
     def _go_on(self, about: Mapping[str, Any], loop: FitLoop) -> None:
         self._about = about
         self.earlier_seconds = about["seconds"]
-        self._next, self._epoch, self._logs = about["step"], about["epoch"], about["logs"]
+        self._next, self._epoch = about["step"], about["epoch"]
+        self._logs = renamed(about["logs"], about["metrics"], metric_names(self.model))
         self._saved = (self._next, self._epoch, about["is_finished"])
         if about["is_finished"]:
             self.model._initial_epoch = loop.arguments["epochs"]
@@ -241,7 +250,9 @@ class ResumableTraining(keras.callbacks.Callback):
         arrays = arrays_of_main(dict if self._found is None else self._found.arrays)
         restore(self.model, arrays, _KINDS)
         restore_callbacks(self._remembering, about["callbacks"], arrays)
-        self._loop.history = about["history"]  # type: ignore[union-attr]
+        epochs, history = about["history"]["epoch"], about["history"]["history"]
+        known = renamed(history, about["metrics"], metric_names(self.model))
+        self._loop.history = {"epoch": epochs, "history": known}  # type: ignore[union-attr]
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.model._initial_epoch = None
@@ -322,6 +333,7 @@ class ResumableTraining(keras.callbacks.Callback):
             "history": self._loop.history,  # type: ignore[union-attr]
             "logs": plain_logs(self._logs),
             "callbacks": remembered,
+            "metrics": metric_names(self.model),
             "identity": self._identity,
             "environment": self._environment,
         }
@@ -340,7 +352,7 @@ class ResumableTraining(keras.callbacks.Callback):
         is_saved = self._saved == (self._next, self._epoch, False)
         self._give_up()
         if is_saved:
-            print(f"Saved in {self.folder}: the same call goes on from here.", file=sys.stderr, flush=True)
+            print(f"\nSaved in {self.folder}: the same call goes on from here.", file=sys.stderr, flush=True)
         self._raise()
 
     def _give_up(self) -> None:

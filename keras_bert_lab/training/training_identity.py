@@ -56,7 +56,8 @@ def _described(thing: Any) -> Any:
 
 def _settings_of(layer: keras.layers.Layer) -> dict[str, Any]:
     """A layer's arguments that are numbers, switches or functions, such as the share of a dropout; what it computes with."""
-    names = (name for name in inspect.signature(type(layer).__init__).parameters if name not in ("self", "name"))
+    # What a seed has become is restored; some layers make one up.
+    names = (name for name in inspect.signature(type(layer).__init__).parameters if name not in ("self", "name", "seed"))
     values = {name: getattr(layer, name, None) for name in (*names, "trainable", "compute_dtype")}
     kept = {name: value for name, value in values.items() if isinstance(value, (bool, int, float)) or inspect.isfunction(value)}
     return {"kind": type(layer).__name__, **_described(kept), "compute_dtype": values["compute_dtype"]}

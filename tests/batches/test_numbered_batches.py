@@ -178,8 +178,8 @@ REFUSED: dict[str, tuple[tuple[Any, ...], dict[str, Any], type[Exception], str]]
     "no targets": (
         (NUMBERS, None, LABELS),
         {},
-        TypeError,
-        "must hold numbers alone, or texts alone. Received: a NoneType, None",
+        ValueError,
+        "y must be given where sample_weight is. Received: y=None",
     ),
     "mixed": ((["a", None, 3],), {}, TypeError, "Received: a NoneType, None"),
     "numbers as objects": ((np.array([1, 2], object),), {}, TypeError, "Received: a int, 1"),

@@ -124,6 +124,9 @@ def test_other_data_are_not_mixed_with_it(
     assert main([*command, "--output", "a"]) == 1
     assert "can only go on as it was begun. Received: " in capsys.readouterr().err
     assert (here / "a.training").is_dir()
+    assert main([*command, "--output", "a", "--overwrite"]) == 0
+    assert "Given up: another training in" in capsys.readouterr().out
+    assert len(manifest(here / "a")["about"]["figures"]["history"]["loss"]) == 4
 
 
 def test_overwrite_with_the_same_settings_goes_on(
@@ -132,6 +135,37 @@ def test_overwrite_with_the_same_settings_goes_on(
     _interrupted(command, monkeypatch)
     assert main([*command, "--output", "a", "--overwrite"]) == 0
     assert "Going on from epoch" in capsys.readouterr().out
+
+
+def test_damaged_checkpoints_are_kept(
+    command: list[str], here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _interrupted(command, monkeypatch)
+    for path in (here / "a.training").glob("checkpoint-*/arrays.npz"):
+        path.write_bytes(b"")
+    capsys.readouterr()
+    for _ in range(2):
+        assert main([*command, "--output", "a"]) == 1
+        assert "None of the checkpoints in" in capsys.readouterr().err
+        assert list((here / "a.training").glob("damaged-*"))
+
+
+def test_unreadable_settings_are_other_settings(
+    command: list[str], here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _interrupted(command, monkeypatch)
+    (here / "a.training" / "config.yaml").write_text("")
+    assert main([*command, "--output", "a"]) == 1
+    assert "begun with other settings" in capsys.readouterr().err
+
+
+def test_what_a_killed_process_left_is_removed(command: list[str], here: Path) -> None:
+    left, other = here / ".a.new-x1", here / ".ab.new-x1"
+    for folder in (left, other):
+        folder.mkdir()
+    assert main([*command, "--output", "a"]) == 0
+    assert not left.exists()
+    assert other.exists()
 
 
 HOLDING = """

@@ -80,7 +80,7 @@ def test_a_second_signal_stops_at_once_and_keeps_it_too(
 
 
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
-@pytest.mark.parametrize("place", ["announce", "compile", "save"])
+@pytest.mark.parametrize("place", ["announce", "compile", "fit", "save"])
 def test_a_signal_outside_of_the_training_leaves_nothing(
     number: signal.Signals,
     code: int,
@@ -96,8 +96,8 @@ def test_a_signal_outside_of_the_training_leaves_nothing(
         signal.raise_signal(number)
 
     for task in (MaskedLanguageModel, TextClassifier):
-        if place == "compile":
-            monkeypatch.setattr(task, "compile", instead)
+        if place in ("compile", "fit"):  # in `fit`: before the first batch, as while texts become tokens
+            monkeypatch.setattr(task, place, instead)
     if place == "announce":
         monkeypatch.setattr("keras.utils.set_random_seed", instead)
     if place == "save":

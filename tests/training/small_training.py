@@ -97,8 +97,7 @@ def network(seed: int, optimizer: Any = None, **settings: Any) -> keras.Model:
     model.compile(
         optimizer or keras.optimizers.Adam(0.01),
         "sparse_categorical_crossentropy",
-        metrics=["accuracy"],
-        **({"run_eagerly": True} | settings),
+        **({"run_eagerly": True, "metrics": ["accuracy"]} | settings),
     )
     return model
 

@@ -37,9 +37,16 @@ class _Jax:
     """Stands for JAX, which is not connected to anybody."""
 
     class distributed:
+        told: list[tuple[object, ...]]
+
         @staticmethod
         def is_initialized() -> bool:
             return False
+
+        @classmethod
+        def initialize(cls, *how: object, shutdown_timeout_seconds: int) -> None:
+            assert shutdown_timeout_seconds < 60  # what an error of one costs the others
+            cls.told.append(how)
 
     class config:
         @staticmethod
@@ -53,7 +60,7 @@ def connected(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
     told: list[tuple[object, ...]] = []
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     monkeypatch.setattr(distribution, "jax", _Jax)
-    monkeypatch.setattr(keras.distribution, "initialize", lambda *how: told.append(how))
+    monkeypatch.setattr(_Jax.distributed, "told", told, raising=False)
     monkeypatch.setattr(keras.distribution, "list_devices", lambda: ["cpu:0"])
     return told
 
@@ -163,10 +170,10 @@ def test_tensorflow_alone_trains_in_one_process() -> None:
 
 
 def test_processes_that_do_not_find_each_other(connected: list[tuple[object, ...]], monkeypatch: pytest.MonkeyPatch) -> None:
-    def late(*_: object) -> None:
+    def late(*_: object, **__: object) -> None:
         raise RuntimeError("DEADLINE_EXCEEDED: Barrier timed out")
 
-    monkeypatch.setattr(keras.distribution, "initialize", late)
+    monkeypatch.setattr(_Jax.distributed, "initialize", late)
     with pytest.raises(ConnectionError, match="The 3 processes must find each other at a:1. Received: DEADLINE_EXCEEDED"):
         join(count=3, number=0, address="a:1")
 

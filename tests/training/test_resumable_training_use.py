@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import os
@@ -19,7 +20,20 @@ import pytest
 from keras_bert_lab import ResumableTraining, ResumeError
 from keras_bert_lab.training.checkpoints import CheckpointFolder
 from tests.conftest import ROOT
-from tests.training.small_training import BATCH, EPOCHS, STEPS, Counts, Dies, Killed, arrays, assert_same, network, state, train
+from tests.training.small_training import (
+    BATCH,
+    CLASSES,
+    EPOCHS,
+    STEPS,
+    Counts,
+    Dies,
+    Killed,
+    arrays,
+    assert_same,
+    network,
+    state,
+    train,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -105,6 +119,32 @@ def test_the_same_object_goes_on_after_an_interruption(tmp_path: Path) -> None:
         train(tmp_path, model, [Signals(signal.SIGINT, "train_batch_end", 2), Counts()], training)
     assert_same(state(train(tmp_path, model, [Counts()], training)), expected)
     assert training.stop.received is None
+
+
+def test_metrics_without_a_name_of_their_own(tmp_path: Path) -> None:
+    """Keras calls them mean_io_u the first time, then mean_io_u_1: the history has one column all the same."""
+    histories = []
+    for life in range(2):
+        model = network(1, metrics=[keras.metrics.MeanIoU(CLASSES, sparse_y_pred=False)])
+        with contextlib.suppress(KeyboardInterrupt):
+            train(tmp_path, model, [] if life else [Signals(signal.SIGINT, "train_batch_end", STEPS + 2)])
+        histories.append(model.history.history)
+    before, after = histories
+    assert {len(values) for values in after.values()} == {EPOCHS}
+    assert set(before) != set(after)
+    assert len(before) == len(after)
+
+
+def test_another_training_is_given_up_where_that_is_asked_for(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(Killed):
+        train(tmp_path / "runs", network(1), [Dies(20)])
+    expected = state(train(tmp_path / "reference", network(1), epochs=EPOCHS + 1))
+    capfd.readouterr()
+    training = ResumableTraining(tmp_path / "runs", overwrite=True)
+    assert_same(state(train(tmp_path, network(1), training=training, epochs=EPOCHS + 1)), expected)
+    assert "Given up: another training in" in capfd.readouterr().out
+    train(tmp_path, network(1), training=ResumableTraining(tmp_path / "runs", overwrite=True), epochs=EPOCHS + 1)
+    assert "Going on from the end" in capfd.readouterr().out  # it is the same one
 
 
 def test_errors_do_not_pile_up(tmp_path: Path) -> None:
@@ -295,7 +335,9 @@ def test_another_training_is_refused(tmp_path: Path, name: str) -> None:
     model, settings, message = CHANGES[name]
     with pytest.raises(ResumeError, match=message):
         train(tmp_path / "runs", model(), **settings)
-    with pytest.raises(ResumeError, match="can only go on as it was begun.*Call it as before; or name another folder"):
+    with pytest.raises(
+        ResumeError, match="can only go on as it was begun.*Call it as before; or, to begin anew, name another folder"
+    ):
         train(tmp_path / "runs", model(), **settings)
     train(tmp_path / "runs", network(3))  # still there, and free
 

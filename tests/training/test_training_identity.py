@@ -35,6 +35,21 @@ def test_it_is_plain_and_the_same_for_a_second_model() -> None:
     assert json.loads(json.dumps(one)) == one
 
 
+def test_seeds_that_layers_make_up_are_no_settings() -> None:
+    models = [
+        keras.Sequential([keras.Input((5, 5, 1)), keras.layers.RandomCrop(3, 3), keras.layers.GlobalMaxPooling2D()])
+        for _ in range(2)
+    ]
+    seeds = []
+    for number, model in enumerate(models):
+        model.layers[0].seed = number  # as another process would have another one
+        model.compile(loss="mse")
+        batches = numbered_batches(np.zeros((2, 5, 5, 1)), np.zeros((2, 1)))
+        build(model, batches.batch(0))
+        seeds.append(training_identity(model, batches, FIT, {}))
+    assert seeds[0] == seeds[1]
+
+
 def test_it_is_the_same_after_a_training() -> None:
     """But for the learning rate, which callbacks change."""
     model = network(1)
