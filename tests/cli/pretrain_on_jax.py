@@ -3,7 +3,8 @@
     python pretrain_on_jax.py CORPUS FOLDER CASE ...
 
 The main process also writes what the saved model of the first case gives, to FOLDER/outputs.npz. With SIGNAL in the
-environment, this process sends itself that signal after AFTER batches. A checkpoint is written before every batch.
+environment, this process sends itself that signal, or fails ("error"), after AFTER batches. A checkpoint is written before
+every batch.
 """
 
 from __future__ import annotations
@@ -36,13 +37,15 @@ CASES = {
 class Training(ResumableTraining):
     """With a checkpoint before every batch, and an end in the middle if one is asked for."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder, every=0)
+    def __init__(self, folder: Path, overwrite: bool) -> None:
+        super().__init__(folder, every=0, overwrite=overwrite)
         self._batches_left = int(os.environ.get("AFTER", "0"))
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         self._batches_left -= 1
         if not self._batches_left:
+            if os.environ["SIGNAL"] == "error":
+                raise RuntimeError("something is wrong here")
             os.kill(os.getpid(), int(os.environ["SIGNAL"]))
         super().on_train_batch_end(batch, logs)
 

@@ -149,6 +149,21 @@ def test_told_to_stop_one_stops_both(runs: dict[str, Any], prepared: Path, tmp_p
     assert_went_on(prepared, tmp_path, runs["two"])
 
 
+@pytest.mark.slow
+def test_an_error_of_one_ends_both(prepared: Path, tmp_path: Path) -> None:
+    first, second = pair(prepared, tmp_path, ("plain",), AFTER="3", SIGNAL="error")
+    try:
+        _, errors = second.communicate(timeout=120)  # JAX itself would wait for five minutes
+        first.communicate(timeout=120)
+    finally:
+        first.kill()
+        second.kill()
+    assert "RuntimeError: something is wrong here" in errors
+    assert first.returncode
+    assert second.returncode
+    assert (tmp_path / "plain.training").is_dir()
+
+
 def test_what_the_main_process_refuses_ends_both(prepared: Path, tmp_path: Path) -> None:
     (tmp_path / "plain").mkdir()
     (tmp_path / "plain" / "mine.txt").write_text("of somebody")
