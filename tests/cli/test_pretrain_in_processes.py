@@ -141,6 +141,7 @@ def test_after_one_is_killed_both_go_on(runs: dict[str, Any], prepared: Path, tm
     assert_went_on(prepared, tmp_path, runs["two"])
 
 
+@pytest.mark.slow
 def test_told_to_stop_one_stops_both(runs: dict[str, Any], prepared: Path, tmp_path: Path) -> None:
     printed, other = done(pair(prepared, tmp_path, ("plain",), AFTER="3", SIGNAL=str(int(signal.SIGTERM))), code=143)
     assert "the same call goes on from here" in printed
