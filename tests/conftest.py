@@ -19,6 +19,12 @@ def _same_random_numbers() -> None:
     keras.utils.set_random_seed(7)
 
 
+@pytest.fixture
+def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests of many checkpoints, in which no power fails."""
+    monkeypatch.setattr(os, "fsync", lambda handle: None)
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder `../shared`: data, and other libraries' files with the outputs that those libraries give."""

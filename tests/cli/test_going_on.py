@@ -52,7 +52,7 @@ def _ends_after(monkeypatch: pytest.MonkeyPatch, batches: int, how: Any) -> None
     monkeypatch.setattr(ResumableTraining, "on_train_batch_end", instead)
 
 
-@pytest.mark.parametrize("batches", [1, 5])
+@pytest.mark.parametrize(("command", "batches"), [("pretrain", 5), ("train", 1), ("train", 5)], indirect=["command"])
 def test_a_run_that_was_interrupted_ends_with_the_same_weights(
     command: list[str], batches: int, here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -98,6 +98,7 @@ def _interrupted(command: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
         assert main([*command, "--output", "a"]) == 143
 
 
+@pytest.mark.parametrize("command", ["train"], indirect=True)  # what both do in the same way
 def test_other_settings_are_not_mixed_with_it(
     command: list[str], here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -129,6 +130,7 @@ def test_other_data_are_not_mixed_with_it(
     assert len(manifest(here / "a")["about"]["figures"]["history"]["loss"]) == 4
 
 
+@pytest.mark.parametrize("command", ["train"], indirect=True)  # what both do in the same way
 def test_overwrite_with_the_same_settings_goes_on(
     command: list[str], here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -137,6 +139,7 @@ def test_overwrite_with_the_same_settings_goes_on(
     assert "Going on from epoch" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("command", ["train"], indirect=True)  # what both do in the same way
 def test_damaged_checkpoints_are_kept(
     command: list[str], here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -150,6 +153,7 @@ def test_damaged_checkpoints_are_kept(
         assert list((here / "a.training").glob("damaged-*"))
 
 
+@pytest.mark.parametrize("command", ["train"], indirect=True)  # what both do in the same way
 def test_unreadable_settings_are_other_settings(
     command: list[str], here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -159,6 +163,7 @@ def test_unreadable_settings_are_other_settings(
     assert "begun with other settings" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", ["train"], indirect=True)  # what both do in the same way
 def test_what_a_killed_process_left_is_removed(command: list[str], here: Path) -> None:
     left, other = here / ".a.new-x1", here / ".ab.new-x1"
     for folder in (left, other):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import types
 from collections.abc import Callable
 from pathlib import Path
@@ -27,10 +26,7 @@ from tests.tasks.small_pairs import STORIES, pair_model
 from tests.tasks.small_tasks import LABELS, MAX_LENGTH, TEXTS, WORDS, classifier, encoder, language_model
 from tests.training.small_training import Dies, Killed, assert_same, state
 
-
-@pytest.fixture(autouse=True)
-def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
+pytestmark = pytest.mark.usefixtures("no_waiting_for_the_disk")
 
 
 def _compiled(model: Any, eager: bool = True) -> Any:

@@ -109,6 +109,7 @@ def test_a_disk_that_fails_at_the_end_keeps_nobody_out(tmp_path: Path, monkeypat
         folder.close()
     with contextlib.closing(CheckpointFolder(tmp_path)) as again:
         save(again, 1)
+        assert step(again) == 1
 
 
 def test_a_file_in_the_place_of_the_folder_is_told(tmp_path: Path) -> None:
