@@ -26,7 +26,10 @@ def test_every_registered_layer_has_an_example() -> None:
     assert registered == {type(example.make(None)) for example in EXAMPLES}
 
 
-@pytest.mark.parametrize("layer_class", {type(example.make(None)) for example in EXAMPLES}, ids=lambda layer: layer.__name__)
+CLASSES = dict.fromkeys(type(example.make(None)) for example in EXAMPLES)
+
+
+@pytest.mark.parametrize("layer_class", CLASSES, ids=lambda layer: layer.__name__)
 def test_registered_under_the_package_name(layer_class: type) -> None:
     assert keras.saving.get_registered_name(layer_class) == f"keras_bert_lab>{layer_class.__name__}"
 

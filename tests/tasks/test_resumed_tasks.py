@@ -118,7 +118,7 @@ def test_with_progress(tmp_path: Path, capfd: pytest.CaptureFixture[str], monkey
         (filler, {"epochs": 3}, "epochs: 2 before, 3 now"),
         (student, {"temperature": 3.0}, "model.temperature: 2.0 before, 3.0 now"),
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "__name__", str(value)),
 )
 def test_something_else(tmp_path: Path, fit: Callable[..., Any], changes: dict[str, Any], message: str) -> None:
     with pytest.raises(Killed):
