@@ -33,6 +33,7 @@ from keras_bert_lab.errors import DataError, ExportError, FormatError, KerasBert
 from keras_bert_lab.evaluation import (
     ClassificationReport,
     classification_report,
+    compare_baselines,
     plot_confusion_matrix,
     plot_learning_curves,
     tfidf_baseline,
@@ -40,7 +41,7 @@ from keras_bert_lab.evaluation import (
 from keras_bert_lab.export import ExportedModel, export_saved_model, load_exported
 from keras_bert_lab.formats import load_encoder, load_preprocessor, save_encoder, save_task
 from keras_bert_lab.heads import ClassificationHead, MaskedLMHead, NextSentenceHead, Pooling
-from keras_bert_lab.tasks import Distillation, MaskedLanguageModel, TextClassifier, load_task, student_of
+from keras_bert_lab.tasks import Distillation, MaskedLanguageModel, TextClassifier, load_task, student_of, text_vectors
 from keras_bert_lab.text import (
     BytePairTokenizer,
     HubPreprocessor,
@@ -99,6 +100,7 @@ __all__ = [
     "check_known_labels",
     "check_labels",
     "classification_report",
+    "compare_baselines",
     "export_saved_model",
     "hub",
     "load_encoder",
@@ -119,6 +121,7 @@ __all__ = [
     "save_task",
     "set_trainable",
     "student_of",
+    "text_vectors",
     "tfidf_baseline",
     "train_wordpiece",
     "write_table",

@@ -89,8 +89,8 @@ class EncoderBlock(keras.layers.Layer):
         if self.norm_first:
             states = states + attended
             return states + self.dropout_layer(self.feed_forward(self.output_norm(states)))
-        states = kernels.add_and_norm(self.attention_norm, attended, states)
-        return kernels.add_and_norm(self.output_norm, self.dropout_layer(self.feed_forward(states)), states)
+        states = kernels.add_and_norm(self.attention_norm, attended, states, training)
+        return kernels.add_and_norm(self.output_norm, self.dropout_layer(self.feed_forward(states)), states, training)
 
     def compute_output_shape(self, input_shape: Any, *_: Any, **__: Any) -> Any:
         return input_shape

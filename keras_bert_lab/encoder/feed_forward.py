@@ -23,6 +23,7 @@ class FeedForward(keras.layers.Layer):
 
     Call arguments:
         states: (B, S, H).
+        training: whether this is a step of training; the result is the same.
 
     Returns:
         (B, S, H) in the compute dtype.
@@ -49,7 +50,6 @@ class FeedForward(keras.layers.Layer):
 
         self.intermediate = keras.layers.Dense(
             intermediate_size,
-            activation=kernels.ACTIVATIONS[activation],
             kernel_initializer=initial_weights(initializer_range),
             dtype=self.dtype_policy,
             name="intermediate",
@@ -69,8 +69,8 @@ class FeedForward(keras.layers.Layer):
         )
         self.output_dense.build((None, self.intermediate_size))
 
-    def call(self, states: Any) -> Any:
-        return kernels.dense(self.output_dense, kernels.dense(self.intermediate, states))
+    def call(self, states: Any, training: bool | None = None) -> Any:
+        return kernels.dense(self.output_dense, kernels.dense(self.intermediate, states, self.activation, training))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape

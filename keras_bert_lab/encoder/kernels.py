@@ -16,10 +16,12 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_bert_lab.encoder import fused_passes
 from keras_bert_lab.lazy import LazyModule
 
 __all__ = [
     "ACTIVATIONS",
+    "activate",
     "add_and_norm",
     "attend",
     "attention_mix",
@@ -49,18 +51,28 @@ ACTIVATIONS = {"gelu": _gelu, "gelu_tanh": _gelu_tanh, "relu": ops.relu}
 _HIDDEN = -1e9
 
 
-def dense(layer: keras.layers.Layer, x: Any) -> Any:
-    """`layer` on the flattened states: (B, S, in) -> (B, S, out)."""
+def dense(layer: keras.layers.Layer, x: Any, activation: str | None = None, training: bool | None = None) -> Any:
+    """`layer` on the flattened states, and an activation: (B, S, in) -> (B, S, out)."""
     batch, length, width = ops.shape(x)
     flat = layer(ops.reshape(x, (-1, width)))  # (T, in) -> (T, out)
+    if activation is not None:
+        flat = activate(activation, flat, training)  # flat: where products are fused with what follows, it follows at once
     return ops.reshape(flat, (batch, length, flat.shape[-1]))
 
 
-def add_and_norm(norm: keras.layers.Layer, x: Any, residual: Any) -> Any:
+def activate(name: str, x: Any, training: bool | None = None) -> Any:
+    """The activation of this name."""
+    fused = fused_passes.ACTIVATIONS if fused_passes.pays(x, training) else {}
+    return fused.get(name, ACTIVATIONS[name])(x)
+
+
+def add_and_norm(norm: keras.layers.LayerNormalization, x: Any, residual: Any, training: bool | None = None) -> Any:
     """LayerNorm(x + residual), both (B, S, H).
 
     Reference: Vaswani et al. 2017, section 3.1; Ba et al. 2016: (x - mean) / sqrt(variance + epsilon) * gamma + beta.
     """
+    if fused_passes.pays(x, training):
+        return fused_passes.add_and_norm(norm, x, residual)
     return norm(x + residual)
 
 
@@ -84,7 +96,7 @@ def mask_bias(attention_mask: Any) -> Any:
     return ops.expand_dims((1.0 - seen) * _HIDDEN, 1)
 
 
-def attention_scores(query: Any, key: Any, bias: Any | None) -> Any:
+def attention_scores(query: Any, key: Any, bias: Any | None, training: bool | None = None) -> Any:
     """softmax(Q K^T / sqrt(D) + bias): (B, N, S, D), (B, N, R, D) -> (B, N, S, R), computed in at least float32.
 
     Reference: Vaswani et al. 2017, equation 1.
@@ -94,6 +106,8 @@ def attention_scores(query: Any, key: Any, bias: Any | None) -> Any:
         scores = tf.matmul(query, key, transpose_b=True)  # without a transposed copy of the keys
     else:
         scores = ops.matmul(query, ops.swapaxes(key, -1, -2))
+    if fused_passes.pays(scores, training):
+        return fused_passes.masked_softmax(scores, bias)
     scores = ops.cast(scores, keras.backend.result_type(scores.dtype, "float32"))  # float64 stays float64
     if bias is not None:
         scores = scores + ops.cast(bias, scores.dtype)
@@ -105,13 +119,13 @@ def attention_mix(weights: Any, value: Any) -> Any:
     return ops.matmul(weights, value)
 
 
-def attend(query: Any, key: Any, value: Any, bias: Any | None) -> Any:
+def attend(query: Any, key: Any, value: Any, bias: Any | None, training: bool | None = None) -> Any:
     """attention_mix(attention_scores(...), value) in one step, for when nobody asks for the weights: -> (B, N, S, D).
 
     On JAX this reaches the backend's fused attention; TensorFlow has none, so there the two steps are taken.
     """
     if keras.backend.backend() != "jax":
-        return attention_mix(attention_scores(query, key, bias), value)
+        return attention_mix(attention_scores(query, key, bias, training), value)
     query, key, value = (ops.transpose(x, (0, 2, 1, 3)) for x in (query, key, value))  # (B, N, S, D) -> (B, S, N, D)
     mixed = ops.dot_product_attention(query, key, value, bias=None if bias is None else ops.cast(bias, query.dtype))
     return ops.transpose(mixed, (0, 2, 1, 3))

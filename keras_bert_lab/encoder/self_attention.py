@@ -106,10 +106,10 @@ class SelfAttention(keras.layers.Layer):
         q, k, v = self._project(query, value)
         bias = self._bias(attention_mask)
         if training and self.dropout:
-            weights = self.dropout_layer(kernels.attention_scores(q, k, bias), training=training)
+            weights = self.dropout_layer(kernels.attention_scores(q, k, bias, training), training=training)
             mixed = kernels.attention_mix(weights, v)
         else:
-            mixed = kernels.attend(q, k, v, bias)
+            mixed = kernels.attend(q, k, v, bias, training)
         return kernels.dense(self.output_dense, kernels.merge_heads(mixed))
 
     def compute_output_shape(self, query_shape: Any, *_: Any, **__: Any) -> Any:

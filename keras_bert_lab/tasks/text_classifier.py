@@ -19,7 +19,15 @@ from keras_bert_lab.lazy import LazyModule
 from keras_bert_lab.tasks.labels import encode_labels, label_names
 from keras_bert_lab.tasks.parts import Task, check_fit, refuse_settings
 from keras_bert_lab.tasks.pretrained import classifier_parts
-from keras_bert_lab.tasks.text_inputs import is_dataset, is_texts, sample_weights, some_texts, split_batches, tokenized
+from keras_bert_lab.tasks.text_inputs import (
+    in_order_of_texts,
+    is_dataset,
+    is_texts,
+    sample_weights,
+    some_texts,
+    split_batches,
+    tokenized,
+)
 from keras_bert_lab.text import Preprocessor
 from keras_bert_lab.training import AdamW, Progress, training_data
 
@@ -325,10 +333,7 @@ class TextClassifier(Task, keras.Model):
             return super().predict(x, batch_size=batch_size, verbose=verbose, **kwargs)
         batches = self.batches(x, batch_size=batch_size or 64)
         found = super().predict(as_dataset(batches, epochs=1), verbose=verbose, **kwargs)
-        order = np.concatenate([batches.indices(step) for step in range(batches.steps_per_epoch)])
-        outputs = np.empty_like(found)
-        outputs[order] = found
-        return outputs
+        return in_order_of_texts(batches, found)
 
     def predict_text(self, texts: Any, batch_size: int = 64) -> Any:
         """A table with one row for each text, in their order.

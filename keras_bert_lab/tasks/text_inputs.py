@@ -12,7 +12,7 @@ from keras_bert_lab.lazy import LazyModule
 from keras_bert_lab.text import Preprocessor
 from keras_bert_lab.text.preprocessor import text_columns
 
-__all__ = ["is_dataset", "is_texts", "sample_weights", "some_texts", "split_batches", "tokenized"]
+__all__ = ["in_order_of_texts", "is_dataset", "is_texts", "sample_weights", "some_texts", "split_batches", "tokenized"]
 
 tf = LazyModule("tensorflow")
 
@@ -55,6 +55,13 @@ def tokenized(preprocessor: Preprocessor, columns: list[Any]) -> TokenRows:
         int(columns[0].shape[0]),
         lambda rows: [column[rows] for column in columns],
     )
+
+
+def in_order_of_texts(batches: ExampleBatches, found: np.ndarray) -> np.ndarray:
+    """Outputs for all batches, one after the other, in the order of the texts that they were made of."""
+    outputs = np.empty_like(found)
+    outputs[np.concatenate([batches.indices(step) for step in range(batches.steps_per_epoch)])] = found
+    return outputs
 
 
 def sample_weights(
