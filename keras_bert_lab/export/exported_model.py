@@ -11,6 +11,7 @@ import numpy as np
 from keras_bert_lab.errors import ExportError
 from keras_bert_lab.export.saved_model import DESCRIPTION
 from keras_bert_lab.lazy import LazyModule
+from keras_bert_lab.tasks.thresholds import decisions
 from keras_bert_lab.text.preprocessor import text_columns
 
 __all__ = ["ExportedModel", "load_exported"]
@@ -76,7 +77,7 @@ class ExportedModel:
         tables = [dict(zip(labels, map(float, row), strict=True)) for row in answers["probabilities"]]
         best: Any = answers["label"]
         if self.description["kind"] == "multi_label":
-            best = [[label for label, probability in table.items() if probability > 0.5] for table in tables]
+            best = decisions(answers["probabilities"], labels, "multi_label", self.description.get("threshold"))
         return pd.DataFrame({"label": best, "score": answers["score"].astype(float), "probabilities": tables})
 
 

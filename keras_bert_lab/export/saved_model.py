@@ -49,6 +49,7 @@ def _write(endpoint: Endpoint, model: keras.Model, folder: pathlib.Path) -> None
         "inputs": list(endpoint.inputs),
         "kind": getattr(model, "kind", None),
         "labels": getattr(model, "labels", None),
+        "threshold": getattr(model, "threshold", None),
         "versions": {"tensorflow": tf.__version__, "keras": keras.version()},
     }
     target = folder / DESCRIPTION
@@ -99,8 +100,9 @@ def export_saved_model(model: keras.Model, path: str | pathlib.Path) -> pathlib.
     `<path>-tokens/<version>/` takes `input_word_ids`, `input_mask` and `input_type_ids`, int32 (B, S), needs nothing but
     TensorFlow, and gives the same answers.
 
-    Answers of a classifier: `label` (B,), `score` (B,), `probabilities` (B, C); of a regression: `score` (B,); of a masked
-    language model: `tokens` and `scores` (B, gaps, 5); of a composed model: its outputs by name.
+    Answers of a classifier: `label` (B,), the most probable one, of two labels what the model's `threshold` makes of it;
+    `score` (B,), the highest probability; `probabilities` (B, C); of a regression: `score` (B,); of a masked language model:
+    `tokens` and `scores` (B, gaps, 5); of a composed model: its outputs by name.
 
     Args:
         model: a TextClassifier, a MaskedLanguageModel, or a functional `keras.Model` with one or two string inputs.

@@ -54,6 +54,8 @@ def _classifier(model: TextClassifier) -> list[Endpoint]:
         if model.kind == "binary":
             outputs = ops.concatenate([1.0 - outputs, outputs], axis=1)
         best = ops.argmax(outputs, axis=1)
+        if model.kind == "binary" and model.threshold is not None:
+            best = ops.cast(outputs[:, 1] > model.threshold, "int32")
         return {
             "label": tf.gather(tf.constant(model.labels), best),
             "score": ops.max(outputs, axis=1),

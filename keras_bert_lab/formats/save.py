@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from keras_bert_lab.encoder import Encoder
+from keras_bert_lab.errors import FormatError
 from keras_bert_lab.formats.huggingface_writer import write_huggingface
 from keras_bert_lab.formats.manifest import OWN, write_manifest
 from keras_bert_lab.formats.new_folder import new_folder
@@ -114,12 +115,17 @@ def save_task(
         The folder.
 
     Raises:
-        FormatError: the folder is there already, or holds something else; or the format has no such model; or a weight is too
-            large for `dtype`.
+        FormatError: the folder is there already, or holds something else; or the format has no such model, or no place for its
+            threshold; or a weight is too large for `dtype`.
         ValueError: an unknown format, or a dtype that it does not have.
     """
     _check_format(format, _TASK_FORMATS)
     check_dtype(dtype, format)
+    if format == "huggingface" and getattr(task, "threshold", None) is not None:
+        raise FormatError(
+            f"format='huggingface' has no place for a threshold. Received: a task with threshold={task.threshold}. "
+            "Use format='keras_bert_lab', or set task.threshold = None and keep the number yourself."
+        )
     with new_folder(folder, overwrite) as fresh:
         if format == OWN:
             write_task(task, fresh, about or {})

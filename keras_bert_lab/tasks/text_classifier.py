@@ -28,6 +28,7 @@ from keras_bert_lab.tasks.text_inputs import (
     split_batches,
     tokenized,
 )
+from keras_bert_lab.tasks.thresholds import check_threshold, decisions
 from keras_bert_lab.text import Preprocessor
 from keras_bert_lab.training import AdamW, Progress, training_data
 
@@ -52,6 +53,9 @@ class TextClassifier(Task, keras.Model):
         dropout: share of the pooled vector set to 0 in training.
         pairs: whether it takes pairs of texts; None = found out by the first `fit`.
         transform: of the head, see `ClassificationHead`.
+        threshold: the probability above which `predict_text` and the exported model give the second of two labels, or each of
+            several ("multi_label": one number, or one for each label); None = 0.5. An attribute too, see `choose_threshold`. It
+            changes no probability, no score, and no metric that Keras watches.
 
     Call arguments:
         inputs: string tensor (B,), a list of two such tensors, or the contract dict.
@@ -76,6 +80,7 @@ class TextClassifier(Task, keras.Model):
         dropout: float = 0.1,
         pairs: bool | None = None,
         transform: str | None = None,
+        threshold: Any = None,
         name: str | None = "text_classifier",
         **kwargs: Any,
     ) -> None:
@@ -94,6 +99,7 @@ class TextClassifier(Task, keras.Model):
         self.dropout = dropout
         self.pairs = pairs
         self.transform = transform
+        self.threshold = threshold
         self.encoder = encoder
         self.preprocessor = preprocessor
         self.head = ClassificationHead(
@@ -107,6 +113,15 @@ class TextClassifier(Task, keras.Model):
             name="head",
         )
         self.build()
+
+    @property
+    def threshold(self) -> float | tuple[float, ...] | None:
+        """The probability above which a label is given; None = 0.5."""
+        return self._threshold
+
+    @threshold.setter
+    def threshold(self, threshold: Any) -> None:
+        self._threshold = check_threshold(threshold, self.kind, self.labels)
 
     @classmethod
     def from_pretrained(
@@ -339,8 +354,8 @@ class TextClassifier(Task, keras.Model):
         """A table with one row for each text, in their order.
 
         Returns:
-            A pandas DataFrame: `label` (the most probable one; a list of those above 0.5 for multi_label; the number for
-            regression), `score` (its probability; the highest one for multi_label), `probabilities` (dict: label ->
+            A pandas DataFrame: `label` (the most probable one, or what `threshold` makes of it; a list of those above it for
+            multi_label; the number for regression), `score` (the highest probability), `probabilities` (dict: label ->
             probability).
         """
         outputs = self.predict(texts, batch_size=batch_size)
@@ -350,9 +365,7 @@ class TextClassifier(Task, keras.Model):
         if self.kind == "binary":
             outputs = np.concatenate([1.0 - outputs, outputs], axis=1)
         tables = [dict(zip(self.labels, map(float, row), strict=True)) for row in outputs]
-        best: list[Any] = [self.labels[place] for place in outputs.argmax(axis=1)]
-        if self.kind == "multi_label":
-            best = [[label for label, probability in table.items() if probability > 0.5] for table in tables]
+        best = decisions(outputs, self.labels, self.kind, self.threshold)
         return pd.DataFrame({"label": best, "score": outputs.max(axis=1).astype(float), "probabilities": tables})
 
     def get_config(self) -> dict[str, Any]:
@@ -363,6 +376,7 @@ class TextClassifier(Task, keras.Model):
             "dropout": self.dropout,
             "pairs": self.pairs,
             "transform": self.transform,
+            "threshold": self.threshold,
         }
 
 
