@@ -44,6 +44,7 @@ NAMES = [
     "SentencePieceTokenizer",
     "StopSignals",
     "TextClassifier",
+    "TextCleaner",
     "Vocabulary",
     "VocabularyConfig",
     "WordPieceTokenizer",
