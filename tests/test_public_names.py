@@ -23,6 +23,7 @@ NAMES = [
     "ExportError",
     "ExportedModel",
     "FeedForward",
+    "FocalLoss",
     "FormatError",
     "HubEncoder",
     "HubPreprocessor",

@@ -52,9 +52,9 @@ def _refuse_cleaner(preprocessor: Preprocessor | None, format: str) -> None:  # 
     if cleaner is not None:
         steps = getattr(cleaner, "steps", cleaner)
         raise FormatError(
-            f"The preprocessor must have no cleaner for format={format!r}, which has no place for it: the texts would no longer be "
-            f"cleaned. Received: a cleaner of the steps {steps}. Save the task in our own format; or with a Preprocessor without "
-            "cleaner, and clean the texts beforehand with TextCleaner."
+            f"The preprocessor must have no cleaner for format={format!r}, which has no place for it. Received: a cleaner of "
+            f"the steps {steps}. Save the task in our own format; or with a Preprocessor without cleaner, and clean the texts "
+            "beforehand with TextCleaner."
         )
 
 
