@@ -51,13 +51,14 @@ from keras_bert_lab.evaluation import (
 )
 from keras_bert_lab.export import ExportedModel, export_saved_model, load_exported
 from keras_bert_lab.formats import load_encoder, load_preprocessor, save_encoder, save_task
-from keras_bert_lab.heads import ClassificationHead, MaskedLMHead, NextSentenceHead, Pooling
+from keras_bert_lab.heads import ClassificationHead, FocalLoss, MaskedLMHead, NextSentenceHead, Pooling
 from keras_bert_lab.tasks import Distillation, MaskedLanguageModel, TextClassifier, load_task, student_of, text_vectors
 from keras_bert_lab.text import (
     BytePairTokenizer,
     HubPreprocessor,
     Preprocessor,
     SentencePieceTokenizer,
+    TextCleaner,
     Vocabulary,
     WordPieceTokenizer,
     WordTokenizer,
@@ -83,6 +84,7 @@ __all__ = [
     "ExportError",
     "ExportedModel",
     "FeedForward",
+    "FocalLoss",
     "FormatError",
     "HubEncoder",
     "HubPreprocessor",
@@ -109,6 +111,7 @@ __all__ = [
     "StreamingReport",
     "TemperatureScaling",
     "TextClassifier",
+    "TextCleaner",
     "Vocabulary",
     "VocabularyConfig",
     "WordPieceTokenizer",

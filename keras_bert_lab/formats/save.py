@@ -42,6 +42,22 @@ def check_dtype(dtype: str, format: str) -> None:  # noqa: A002, as below
         )
 
 
+def _refuse_cleaner(preprocessor: Preprocessor | None, format: str) -> None:  # noqa: A002, as below
+    """Refuse to lose a step between texts and tokens.
+
+    Raises:
+        FormatError: the preprocessor cleans texts, which only our own format can say.
+    """
+    cleaner = getattr(preprocessor, "cleaner", None)
+    if cleaner is not None:
+        steps = getattr(cleaner, "steps", cleaner)
+        raise FormatError(
+            f"The preprocessor must have no cleaner for format={format!r}, which has no place for it. Received: a cleaner of "
+            f"the steps {steps}. Save the task in our own format; or with a Preprocessor without cleaner, and clean the texts "
+            "beforehand with TextCleaner."
+        )
+
+
 def _write_tfhub(encoder: Encoder, preprocessor: Preprocessor, folder: pathlib.Path, head: MaskedLMHead | None) -> None:
     for part in ("encoder", "preprocessor"):
         (folder / part).mkdir()
@@ -73,8 +89,8 @@ def save_encoder(
         The folder.
 
     Raises:
-        FormatError: the folder is there already, or holds something else; or the format has no such encoder; or a weight is too
-            large for `dtype`.
+        FormatError: the folder is there already, or holds something else; or the format has no such encoder, or no place for
+            the preprocessor's cleaner; or a weight is too large for `dtype`.
         ValueError: an unknown format, a dtype that it does not have, or no preprocessor where one is needed.
     """
     _check_format(format, _ENCODER_FORMATS)
@@ -83,6 +99,7 @@ def save_encoder(
         raise TypeError(f"encoder must be an Encoder. Received: {encoder!r}")
     if format == "tfhub" and preprocessor is None:
         raise ValueError('preprocessor must be given for format="tfhub", which writes it too. Received: preprocessor=None')
+    _refuse_cleaner(preprocessor, format)
     with new_folder(folder, overwrite) as fresh:
         if format == "huggingface" or preprocessor is None:
             write_huggingface(encoder, preprocessor, fresh, dtype=dtype)
@@ -116,7 +133,7 @@ def save_task(
 
     Raises:
         FormatError: the folder is there already, or holds something else; or the format has no such model, or no place for its
-            threshold; or a weight is too large for `dtype`.
+            threshold or the preprocessor's cleaner; or a weight is too large for `dtype`.
         ValueError: an unknown format, or a dtype that it does not have.
     """
     _check_format(format, _TASK_FORMATS)
@@ -126,6 +143,8 @@ def save_task(
             f"format='huggingface' has no place for a threshold. Received: a task with threshold={task.threshold}. "
             "Use format='keras_bert_lab', or set task.threshold = None and keep the number yourself."
         )
+    if format != OWN:
+        _refuse_cleaner(task.preprocessor, format)
     with new_folder(folder, overwrite) as fresh:
         if format == OWN:
             write_task(task, fresh, about or {})

@@ -21,7 +21,7 @@ class Kind:
         units: number of outputs for C labels.
         loss: makes the Keras loss.
         metrics: makes the Keras metrics that are watched by default.
-        losses: names of the Keras losses that fit this kind.
+        losses: names of the losses of Keras, and of ours, that fit this kind.
     """
 
     name: str
@@ -41,7 +41,7 @@ KINDS = {
             units=lambda labels: 1,
             loss=keras.losses.BinaryCrossentropy,
             metrics=lambda: [keras.metrics.BinaryAccuracy(name="accuracy")],
-            losses=("binary_crossentropy", "binary_focal_crossentropy"),
+            losses=("binary_crossentropy", "binary_focal_crossentropy", "focal_loss"),
         ),
         Kind(
             name="multi_class",
@@ -49,7 +49,7 @@ KINDS = {
             units=lambda labels: labels,
             loss=keras.losses.SparseCategoricalCrossentropy,
             metrics=lambda: [keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-            losses=("sparse_categorical_crossentropy",),
+            losses=("sparse_categorical_crossentropy", "focal_loss"),
         ),
         Kind(
             name="multi_label",
@@ -57,7 +57,7 @@ KINDS = {
             units=lambda labels: labels,
             loss=keras.losses.BinaryCrossentropy,
             metrics=lambda: [keras.metrics.BinaryAccuracy(name="accuracy"), keras.metrics.F1Score("micro", 0.5, name="f1")],
-            losses=("binary_crossentropy", "binary_focal_crossentropy"),
+            losses=("binary_crossentropy", "binary_focal_crossentropy", "focal_loss"),
         ),
         Kind(
             name="regression",
@@ -90,7 +90,7 @@ def _loss_name(loss: Any) -> str:
 
 
 def check_loss(kind: Kind, loss: Any) -> None:
-    """Refuse one of Keras's losses that belongs to another kind; losses of the user's own are let through.
+    """Refuse one of Keras's losses, or of ours, that belongs to another kind; losses of the user's own are let through.
 
     Raises:
         ValueError: the loss belongs to another kind of output, or wants logits.

@@ -71,12 +71,13 @@ def _named(task: Any) -> str:
     return f"a {type(task).__name__} with next_sentence={task.next_sentence}"
 
 
-def _corpus_of(texts: Any, tokenizer: Any, sentences: bool) -> MemoryCorpus:
-    """Texts, tokenised; with boundaries of sentences where they are asked for."""
+def _corpus_of(texts: Any, preprocessor: Any, sentences: bool) -> MemoryCorpus:
+    """Texts, cleaned and tokenised; with boundaries of sentences where they are asked for."""
+    tokenizer = preprocessor.tokenizer
     columns = some_texts(texts)
     if len(columns) != 1:
         raise ValueError("A MaskedLanguageModel takes single texts. Received: pairs of texts.")
-    (column,) = columns
+    column = preprocessor.cleaned(columns[0])
     splits = np.zeros(0, np.int64)
     if sentences:
         parts = [split_sentences(text.decode()) for text in column.numpy()]
@@ -140,7 +141,7 @@ def pretraining_batches(
         _check_vocabulary(source, tokenizer)
         corpus = source
     else:
-        corpus = _corpus_of(source, tokenizer, sentences=sentence_pairs != "none")
+        corpus = _corpus_of(source, task.preprocessor, sentences=sentence_pairs != "none")
     return PretrainingBatches(
         corpus, length, batch_size, masking, sentence_pairs, seed, documents=documents, fill_last_batch=False
     )

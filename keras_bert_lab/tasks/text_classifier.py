@@ -20,6 +20,7 @@ from keras_bert_lab.tasks.labels import encode_labels, label_names
 from keras_bert_lab.tasks.parts import Task, check_fit, refuse_settings
 from keras_bert_lab.tasks.pretrained import classifier_parts
 from keras_bert_lab.tasks.text_inputs import (
+    check_class_weight,
     in_order_of_texts,
     is_dataset,
     is_texts,
@@ -206,7 +207,7 @@ class TextClassifier(Task, keras.Model):
         labels: Any = None,
         batch_size: int = 32,
         seed: int | None = None,
-        class_weight: Mapping[Any, float] | None = None,
+        class_weight: Mapping[Any, float] | str | None = None,
         sample_weight: Any = None,
     ) -> ExampleBatches:
         """Texts, tokenised once, as numbered batches of similar length; for `as_dataset` and own training loops.
@@ -216,7 +217,7 @@ class TextClassifier(Task, keras.Model):
             labels: one for each text, by name or number; None = no targets.
             batch_size: texts in a batch.
             seed: shuffles; None = no shuffling.
-            class_weight: weights by label name or number.
+            class_weight: weights by label name or number; or "balanced": all labels weigh the same in sum.
             sample_weight: one number for each text.
         """
         columns = some_texts(texts)
@@ -232,7 +233,7 @@ class TextClassifier(Task, keras.Model):
                 raise ValueError(
                     f"There must be one label for each text. Received: {int(columns[0].shape[0])} texts, {len(targets)} labels"
                 )
-            weights = sample_weights(targets, self.labels, class_weight, sample_weight)
+            weights = sample_weights(targets, self.labels, class_weight, sample_weight, self.kind)
         rows = tokenized(self.preprocessor, columns)
         pad_id = self.preprocessor.tokenizer.vocabulary.pad_id
         return ExampleBatches(rows, pad_id, batch_size, targets, weights, seed, self.preprocessor.row_length)
@@ -258,7 +259,7 @@ class TextClassifier(Task, keras.Model):
         callbacks: list[keras.callbacks.Callback] | None = None,
         validation_split: float = 0.0,
         validation_data: Any = None,
-        class_weight: Mapping[Any, float] | None = None,
+        class_weight: Mapping[Any, float] | str | None = None,
         sample_weight: Any = None,
         seed: int = 0,
         **kwargs: Any,
@@ -272,9 +273,11 @@ class TextClassifier(Task, keras.Model):
             y: labels, by name or number.
             batch_size: texts in a batch; 32 by default.
             epochs, verbose, callbacks: as in `keras.Model.fit`; with `verbose` a `Progress` bar is shown.
-            validation_split: share of the texts held out, drawn with `seed`.
+            validation_split: share of the texts held out, drawn with `seed`; of each label the same share, for one of several
+                labels, unless there are too few texts.
             validation_data: (texts, labels) or (texts, labels, weights), or a `tf.data.Dataset`.
-            class_weight: weights by label name or number.
+            class_weight: weights by label name or number; or "balanced": all labels weigh the same in sum. Texts that are held
+                out have none, as in Keras.
             sample_weight: one number for each text.
             seed: of the order.
             **kwargs: as in `keras.Model.fit`.
@@ -285,6 +288,10 @@ class TextClassifier(Task, keras.Model):
                 self.pairs = isinstance(_texts_of(x), tuple)
             x = self._dataset_of(x)
         if not is_texts(x):
+            if isinstance(class_weight, str):
+                raise ValueError(
+                    f"class_weight must be weights by number where x holds no texts. Received: class_weight={class_weight!r}"
+                )
             if is_dataset(validation_data):
                 validation_data = self._dataset_of(validation_data)
             return super().fit(
@@ -303,8 +310,9 @@ class TextClassifier(Task, keras.Model):
         if y is None:
             raise ValueError("fit on texts needs their labels. Received: y=None")
         refuse_settings(kwargs)
+        check_class_weight(class_weight, self.labels, self.kind)
         size = batch_size or 32
-        train = self.batches(x, y, size, seed, class_weight, sample_weight)
+        train = self.batches(x, y, size, seed, sample_weight=sample_weight)
         self.pairs = len(some_texts(x)) == 2  # only now: what is refused decides nothing
         if is_dataset(validation_data):
             validation_data = self._dataset_of(validation_data)
@@ -313,8 +321,10 @@ class TextClassifier(Task, keras.Model):
             held_out = self.batches(texts, targets, size, sample_weight=weights[0] if weights else None)
             validation_data = as_dataset(held_out, epochs=1)
         elif validation_split:
-            train, held_out = split_batches(train, validation_split, seed)
+            train, held_out = split_batches(train, validation_split, seed, self.kind)
             validation_data = as_dataset(held_out, epochs=1)
+        # Only now: "balanced" means the texts that are learned from, and texts that are held out count as they are.
+        train.weights = sample_weights(train.targets, self.labels, class_weight, train.weights, self.kind)
         if verbose:
             callbacks.append(Progress(train))
         return super().fit(

@@ -8,13 +8,24 @@ from typing import Any
 import numpy as np
 
 from keras_bert_lab.batches import ExampleBatches, TokenRows, tokenize_rows
+from keras_bert_lab.data.splits import split_rows
 from keras_bert_lab.lazy import LazyModule
 from keras_bert_lab.text import Preprocessor
 from keras_bert_lab.text.preprocessor import text_columns
 
-__all__ = ["in_order_of_texts", "is_dataset", "is_texts", "sample_weights", "some_texts", "split_batches", "tokenized"]
+__all__ = [
+    "check_class_weight",
+    "in_order_of_texts",
+    "is_dataset",
+    "is_texts",
+    "sample_weights",
+    "some_texts",
+    "split_batches",
+    "tokenized",
+]
 
 tf = LazyModule("tensorflow")
+sklearn_weights = LazyModule("sklearn.utils.class_weight", install="scikit-learn")
 
 
 def is_dataset(x: Any) -> bool:
@@ -64,46 +75,79 @@ def in_order_of_texts(batches: ExampleBatches, found: np.ndarray) -> np.ndarray:
     return outputs
 
 
+def check_class_weight(class_weight: Mapping[Any, float] | str | None, names: list[str], kind: str) -> None:
+    """Refuse weights of classes where a text has not one of several classes, or that name no class.
+
+    Raises:
+        ValueError: an unknown class or word, or a kind of classification that has no classes to weigh.
+    """
+    if class_weight is None:
+        return
+    if kind not in ("binary", "multi_class"):
+        raise ValueError(
+            f"class_weight needs one label for each text: kind 'binary' or 'multi_class'. Received: kind={kind!r}. "
+            "Use sample_weight" + (", or a FocalLoss with alpha." if kind == "multi_label" else ".")
+        )
+    if isinstance(class_weight, str):
+        if class_weight != "balanced":
+            raise ValueError(f"class_weight must be 'balanced' or weights by label. Received: class_weight={class_weight!r}")
+        return
+    for label in class_weight:
+        _place(label, names)
+
+
+def _place(label: Any, names: list[str]) -> int:
+    """The number of a label that is given by its name or its number."""
+    place = names.index(str(label)) if str(label) in names else label
+    if not isinstance(place, (int, np.integer)) or not 0 <= place < len(names):
+        raise ValueError(f"class_weight must name labels among {names} or their numbers. Received: {label!r}")
+    return int(place)
+
+
 def sample_weights(
-    targets: np.ndarray, names: list[str], class_weight: Mapping[Any, float] | None, sample_weight: Any
+    targets: np.ndarray, names: list[str], class_weight: Mapping[Any, float] | str | None, sample_weight: Any, kind: str
 ) -> np.ndarray | None:
     """One weight for each text, float32 (R,), or None.
 
     Args:
         targets: encoded labels, (R,) or (R, 1).
         names: the labels, in the order of their numbers.
-        class_weight: weights by label name or number; labels not named weigh 1.
+        class_weight: weights by label name or number, where labels not named weigh 1; or "balanced": inversely as often as the
+            labels occur in `targets`, 1 in the mean over the texts.
         sample_weight: one number for each text.
+        kind: of classification.
 
     Raises:
-        ValueError: an unknown class, or another number of weights than texts.
+        ValueError: an unknown class, a kind without classes to weigh, or another number of weights than texts.
+
+    Reference: "balanced" is that of scikit-learn's `compute_class_weight`.
     """
     weights = None
     if sample_weight is not None:
         weights = np.asarray(sample_weight, np.float32).reshape(-1)
         if len(weights) != len(targets):
             raise ValueError(f"sample_weight must hold one number for each of {len(targets)} texts. Received: {len(weights)}")
+    check_class_weight(class_weight, names, kind)
     if class_weight is not None:
-        if targets.ndim == 2 and targets.shape[1] > 1:
-            raise ValueError("class_weight needs one label for each text. Received: several labels. Use sample_weight.")
+        numbers = targets.reshape(-1).astype(int)
         by_class = np.ones(len(names), np.float32)
-        for label, weight in class_weight.items():
-            place = names.index(str(label)) if str(label) in names else label
-            if not isinstance(place, (int, np.integer)) or not 0 <= place < len(names):
-                raise ValueError(f"class_weight must name labels among {names} or their numbers. Received: {label!r}")
-            by_class[place] = weight
-        found = by_class[targets.reshape(-1).astype(int)]
-        weights = found if weights is None else weights * found
+        if isinstance(class_weight, str):
+            found = np.unique(numbers)  # a label may be in none of these texts
+            by_class[found] = sklearn_weights.compute_class_weight(class_weight, classes=found, y=numbers)
+        else:
+            for label, weight in class_weight.items():
+                by_class[_place(label, names)] = weight
+        weights = by_class[numbers] if weights is None else weights * by_class[numbers]
     return weights
 
 
-def split_batches(batches: ExampleBatches, share: float, seed: int) -> tuple[ExampleBatches, ExampleBatches]:
-    """Batches to learn from, and batches of a share of the examples that is held out, drawn with the seed."""
-    count = len(batches.rows)
-    held_out = round(count * share)
-    if not 0 < held_out < count:
-        raise ValueError(
-            f"validation_split must leave texts on both sides. Received: validation_split={share!r} of {count} texts"
-        )
-    order = np.random.default_rng(seed).permutation(count)
-    return batches.subset(np.sort(order[held_out:])), batches.subset(np.sort(order[:held_out]), shuffle=False)
+def split_batches(batches: ExampleBatches, share: float, seed: int, kind: str) -> tuple[ExampleBatches, ExampleBatches]:
+    """Batches to learn from, and batches of a share of the examples that is held out, drawn with the seed; see `split_rows`.
+
+    Where a text has one of several labels, each label has the same share of both.
+    """
+    labels = None
+    if batches.targets is not None and kind in ("binary", "multi_class"):
+        labels = batches.targets.reshape(-1).astype(int)
+    learned, held_out = split_rows(len(batches.rows), share, seed, labels)
+    return batches.subset(learned), batches.subset(held_out, shuffle=False)

@@ -5,6 +5,7 @@ from keras_bert_lab.text.byte_pair_tokenizer import BytePairTokenizer
 from keras_bert_lab.text.hub_preprocessor import HubPreprocessor
 from keras_bert_lab.text.preprocessor import Preprocessor
 from keras_bert_lab.text.sentence_piece_tokenizer import SentencePieceTokenizer
+from keras_bert_lab.text.text_cleaner import TextCleaner
 from keras_bert_lab.text.text_tensor import as_text_tensor
 from keras_bert_lab.text.train_wordpiece import train_wordpiece
 from keras_bert_lab.text.vocabulary import Vocabulary, read_vocabulary
@@ -17,6 +18,7 @@ __all__ = [
     "HubPreprocessor",
     "Preprocessor",
     "SentencePieceTokenizer",
+    "TextCleaner",
     "Vocabulary",
     "WordPieceTokenizer",
     "WordTokenizer",

@@ -90,6 +90,7 @@ class Preprocessor(keras.layers.Layer):
         max_length: with `sequence_length=None`, rows are cut to this many tokens.
         pair_separators: how many [SEP] stand between the texts of a pair: 2 for RoBERTa's `<s> A </s></s> B </s>`.
         segment_ids: whether `input_type_ids` tells the texts of a pair apart; False = all 0, as for RoBERTa.
+        cleaner: a TextCleaner: what it makes of each text is what the tokenizer gets; None = the texts as they are.
 
     Call arguments:
         texts: whatever `as_text_tensor` takes, or a symbolic string input. Pairs: a tuple or list of two such columns, or a
@@ -102,6 +103,7 @@ class Preprocessor(keras.layers.Layer):
 
     Raises:
         ValueError: an unknown `truncate`, or a length that leaves no room for the special tokens, or other numbers of them.
+        TypeError: no tokenizer, or no cleaner.
         DataError: a text that is no string.
 
     Reference: Devlin et al. 2018, figure 2; "head_tail": Sun et al. 2019, "How to Fine-Tune BERT for Text Classification?",
@@ -122,6 +124,7 @@ class Preprocessor(keras.layers.Layer):
         max_length: int = 512,
         pair_separators: int = 1,
         segment_ids: bool = True,
+        cleaner: keras.layers.Layer | None = None,
         name: str | None = "preprocessor",
         **kwargs: Any,
     ) -> None:
@@ -130,6 +133,8 @@ class Preprocessor(keras.layers.Layer):
         self.supports_jit = keras.backend.backend() != "tensorflow"
         if not hasattr(tokenizer, "tokenize"):
             raise TypeError(f"tokenizer must be a tokenizer layer. Received: {tokenizer!r}")
+        if cleaner is not None and not hasattr(cleaner, "clean"):
+            raise TypeError(f"cleaner must be a TextCleaner, or None. Received: {cleaner!r}")
         if pair_separators not in (1, 2):
             raise ValueError(f"pair_separators must be 1 or 2. Received: pair_separators={pair_separators!r}")
         for argument, value in (("sequence_length", sequence_length), ("max_length", max_length)):
@@ -146,6 +151,7 @@ class Preprocessor(keras.layers.Layer):
         self.max_length = max_length
         self.pair_separators = pair_separators
         self.segment_ids = segment_ids
+        self.cleaner = cleaner
         self.built = True
 
     @property
@@ -178,8 +184,13 @@ class Preprocessor(keras.layers.Layer):
 
     def rows(self, texts: Any, special_tokens: bool = False) -> tuple[Any, Any]:
         """The rows before padding: token ids and segment ids, ragged int32 (B, tokens), cut to `row_length`."""
-        segments = [self.tokenizer.tokenize(column, special_tokens=special_tokens) for column in text_columns(texts)]
+        columns = [self.cleaned(column) for column in text_columns(texts)]
+        segments = [self.tokenizer.tokenize(column, special_tokens=special_tokens) for column in columns]
         return self._joined(segments, self.row_length)
+
+    def cleaned(self, column: Any) -> Any:
+        """What the tokenizer gets of texts: string tensor (B,) -> string tensor (B,)."""
+        return column if self.cleaner is None else self.cleaner.clean(column)
 
     def pack(self, segments: list[Any], length: Any) -> dict[str, Any]:
         """Tokens of one text or of two, ragged int32 (B, tokens) each -> the contract dict with rows of `length` tokens.
@@ -229,10 +240,12 @@ class Preprocessor(keras.layers.Layer):
             "max_length": self.max_length,
             "pair_separators": self.pair_separators,
             "segment_ids": self.segment_ids,
+            "cleaner": keras.saving.serialize_keras_object(self.cleaner),
         }
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Preprocessor:
         config = dict(config)
-        config["tokenizer"] = keras.saving.deserialize_keras_object(config["tokenizer"])
+        for part in ("tokenizer", "cleaner"):
+            config[part] = keras.saving.deserialize_keras_object(config.get(part))
         return cls(**config)

@@ -5,6 +5,7 @@ import re
 import keras
 import pytest
 
+from keras_bert_lab import FocalLoss
 from keras_bert_lab.heads.kinds import KINDS, check_loss, kind_of
 
 ALL_LOSSES = {
@@ -17,9 +18,9 @@ ALL_LOSSES = {
     "huber": keras.losses.Huber,
 }
 FITS = {
-    "binary": {"binary_crossentropy", "binary_focal_crossentropy"},
-    "multi_class": {"sparse_categorical_crossentropy"},
-    "multi_label": {"binary_crossentropy", "binary_focal_crossentropy"},
+    "binary": {"binary_crossentropy", "binary_focal_crossentropy", "focal_loss"},
+    "multi_class": {"sparse_categorical_crossentropy", "focal_loss"},
+    "multi_label": {"binary_crossentropy", "binary_focal_crossentropy", "focal_loss"},
     "regression": {"mean_squared_error", "mean_absolute_error", "huber"},
 }
 SPELLINGS = {
@@ -67,6 +68,15 @@ def test_a_loss_of_another_kind_is_refused(kind: str, loss: str, spelling: str) 
     rule = f"{kind!r} ends in {KINDS[kind].activation} and takes one of {list(KINDS[kind].losses)}. Received: loss={loss!r}"
     with pytest.raises(ValueError, match=re.escape(rule)):
         check_loss(KINDS[kind], given)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_focal_loss_fits_all_kinds_but_regression(kind: str) -> None:
+    if kind != "regression":
+        assert check_loss(KINDS[kind], FocalLoss()) is None
+        return
+    with pytest.raises(ValueError, match="'regression' ends in linear and takes one of .*Received: loss='focal_loss'"):
+        check_loss(KINDS[kind], FocalLoss())
 
 
 @pytest.mark.parametrize("short", ["mse", "mae", "MSE"])

@@ -294,13 +294,13 @@ def test_validation_data_may_be_a_dataset() -> None:
 def test_a_split_holds_out_a_share_drawn_with_the_seed() -> None:
     model = classifier()
     batches = model.batches([f"{'very ' * row}good" for row in range(R)], LABELS, 3, seed=5)
-    train, held_out = split_batches(batches, 0.27, 5)
+    train, held_out = split_batches(batches, 0.27, 5, model.kind)
     lengths = [train.rows.lengths.tolist(), held_out.rows.lengths.tolist()]
     assert [len(part) for part in lengths] == [8, 3]
     assert sorted(lengths[0] + lengths[1]) == list(range(3, 3 + R))  # [CLS] ... good [SEP], each text once
-    again = split_batches(batches, 0.27, 5)[1].rows.lengths.tolist()
+    again = split_batches(batches, 0.27, 5, model.kind)[1].rows.lengths.tolist()
     assert again == lengths[1]
-    assert {tuple(split_batches(batches, 0.27, seed)[1].rows.lengths) for seed in range(7)} != {tuple(lengths[1])}
+    assert {tuple(split_batches(batches, 0.27, seed, model.kind)[1].rows.lengths) for seed in range(7)} != {tuple(lengths[1])}
     assert model.fit(TEXTS, LABELS, verbose=0, validation_split=0.27).history["val_loss"][0] > 0
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
+from sklearn.utils.class_weight import compute_class_weight
 
 from keras_bert_lab import DataError
 from keras_bert_lab.tasks.text_inputs import is_dataset, is_texts, sample_weights, some_texts
@@ -91,40 +92,68 @@ TARGETS = np.array([[0.0], [1.0], [1.0], [0.0], [1.0]], np.float32)
     [{"neg": 3, "pos": 7}, {0: 3, 1: 7}, {"neg": 3, 1: 7}, {np.int64(0): 3, np.int64(1): 7}, {np.str_("neg"): 3, "pos": 7}],
 )
 def test_weights_of_classes_by_name_and_number(class_weight: Any) -> None:
-    weights = sample_weights(TARGETS, ["neg", "pos"], class_weight, None)
+    weights = sample_weights(TARGETS, ["neg", "pos"], class_weight, None, "binary")
     assert weights is not None
     assert weights.dtype == np.float32
     np.testing.assert_array_equal(weights, [3, 7, 7, 3, 7])
 
 
 def test_classes_without_a_weight_weigh_1() -> None:
-    np.testing.assert_array_equal(sample_weights(TARGETS, ["neg", "pos"], {"pos": 7}, None), [1, 7, 7, 1, 7])
+    np.testing.assert_array_equal(sample_weights(TARGETS, ["neg", "pos"], {"pos": 7}, None, "binary"), [1, 7, 7, 1, 7])
 
 
 def test_names_that_are_numbers_go_before_places() -> None:
-    np.testing.assert_array_equal(sample_weights(np.array([0, 1]), ["1", "0"], {1: 7}, None), [7, 1])
+    np.testing.assert_array_equal(sample_weights(np.array([0, 1]), ["1", "0"], {1: 7}, None, "multi_class"), [7, 1])
 
 
 def test_weights_of_classes_and_texts_are_multiplied() -> None:
-    np.testing.assert_array_equal(sample_weights(TARGETS, ["neg", "pos"], {1: 7}, [1, 2, 3, 5, 0]), [1, 14, 21, 5, 0])
+    np.testing.assert_array_equal(sample_weights(TARGETS, ["neg", "pos"], {1: 7}, [1, 2, 3, 5, 0], "binary"), [1, 14, 21, 5, 0])
 
 
 def test_without_weights_there_are_none() -> None:
-    assert sample_weights(TARGETS, ["neg", "pos"], None, None) is None
+    assert sample_weights(TARGETS, ["neg", "pos"], None, None, "binary") is None
 
 
 @pytest.mark.parametrize("label", ["good", 2, -1])
 def test_an_unknown_class_is_refused(label: Any) -> None:
     message = f"class_weight must name labels among ['neg', 'pos'] or their numbers. Received: {label!r}"
     with pytest.raises(ValueError, match=re.escape(message)):
-        sample_weights(TARGETS, ["neg", "pos"], {label: 2.0}, None)
+        sample_weights(TARGETS, ["neg", "pos"], {label: 2.0}, None, "binary")
 
 
 def test_a_wrong_number_of_weights_is_refused() -> None:
     with pytest.raises(ValueError, match="sample_weight must hold one number for each of 5 texts. Received: 3"):
-        sample_weights(TARGETS, ["neg", "pos"], None, [1, 2, 3])
+        sample_weights(TARGETS, ["neg", "pos"], None, [1, 2, 3], "binary")
 
 
-def test_weights_of_classes_are_refused_for_several_labels() -> None:
-    with pytest.raises(ValueError, match="class_weight needs one label for each text. Received: several labels"):
-        sample_weights(np.zeros((5, 2)), ["neg", "pos"], {0: 1.0}, None)
+@pytest.mark.parametrize("kind", ["multi_label", "regression"])
+@pytest.mark.parametrize("class_weight", ["balanced", {0: 1.0}, {}])
+def test_weights_of_classes_are_refused_where_a_text_has_not_one_class(kind: str, class_weight: Any) -> None:
+    message = f"class_weight needs one label for each text: kind 'binary' or 'multi_class'. Received: kind={kind!r}"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        sample_weights(np.zeros((5, 2)), ["neg", "pos"], class_weight, None, kind)
+
+
+def test_an_unknown_word_for_weights_is_refused() -> None:
+    with pytest.raises(ValueError, match="class_weight must be 'balanced' or weights by label. Received: class_weight='even'"):
+        sample_weights(TARGETS, ["neg", "pos"], "even", None, "binary")
+
+
+def test_balanced_weights_by_hand() -> None:
+    """5 texts of 2 labels, 2 and 3 of each: 5 / (2 * 2) and 5 / (2 * 3)."""
+    weights = sample_weights(TARGETS, ["neg", "pos"], "balanced", None, "binary")
+    np.testing.assert_allclose(weights, [5 / 4, 5 / 6, 5 / 6, 5 / 4, 5 / 6], rtol=1e-6)
+    weighed_twice = sample_weights(TARGETS, ["neg", "pos"], "balanced", [1, 2, 3, 5, 0], "binary")
+    np.testing.assert_allclose(weighed_twice, [5 / 4, 10 / 6, 15 / 6, 25 / 4, 0], rtol=1e-6)
+
+
+def test_balanced_weights_are_those_of_scikit_learn() -> None:
+    """Labels that are numbers in another order than their places, and one that no text has."""
+    names = ["3", "1", "0", "2"]
+    numbers = np.random.default_rng(5).choice(4, 97, p=[0.6, 0.3, 0.0, 0.1])
+    weights = sample_weights(numbers, names, "balanced", None, "multi_class")
+    assert weights is not None
+    theirs = compute_class_weight("balanced", classes=np.array([0, 1, 3]), y=numbers)
+    by_number = dict(zip([0, 1, 3], theirs, strict=True))
+    np.testing.assert_allclose(weights, [by_number[number] for number in numbers], rtol=1e-6)
+    assert [weights[numbers == number].sum() for number in (0, 1, 3)] == pytest.approx([97 / 3] * 3, rel=1e-5)
