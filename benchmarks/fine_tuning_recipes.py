@@ -63,6 +63,9 @@ RECIPES = {
     "sst2": Recipe(max_length=128, epochs=3, batch_size=32, precision="bfloat16", evaluated=("dev", "test")),
     "rte": Recipe(max_length=128, epochs=3, batch_size=32, precision="bfloat16", evaluated=("dev",)),
     "imdb": Recipe(max_length=256, epochs=1, batch_size=16, precision="bfloat16", evaluated=("test",), truncate="head_tail"),
+    "imdb_small": Recipe(
+        max_length=256, epochs=3, batch_size=16, precision="bfloat16", evaluated=("test",), truncate="head_tail", pooling="mean"
+    ),
 }
 _COLUMNS = {"rte": ("premise", "hypothesis")}
 
@@ -82,6 +85,13 @@ class Examples:
     names: list[str]
 
 
+def _read(data: Path, name: str, part: str) -> pd.DataFrame:
+    if name == "imdb_small":
+        table = pd.read_excel(data / "imdb" / f"small_{part}.xlsx")
+        return table.rename(columns={"Reviews": "text", "Sentiment": "label"})
+    return pd.read_csv(data / name / f"{part}.csv{'.gz' if name == 'imdb' else ''}", keep_default_na=False)
+
+
 def read_examples(data: Path, name: str, part: str, quick: bool = False) -> Examples:
     """One part of a set.
 
@@ -91,7 +101,7 @@ def read_examples(data: Path, name: str, part: str, quick: bool = False) -> Exam
         part: "train", "dev" or "test".
         quick: only every fiftieth text.
     """
-    table = pd.read_csv(data / name / f"{part}.csv{'.gz' if name == 'imdb' else ''}", keep_default_na=False)
+    table = _read(data, name, part)
     if quick:
         table = table.iloc[::50]
     names = sorted(set(table["label"]))

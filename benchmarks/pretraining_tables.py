@@ -85,10 +85,10 @@ def print_objectives(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         rows: name, steps, the run of the command, what was measured on held-out books, and the fine-tunings.
     """
     table = []
-    print(f"\n{'objective':35} steps  seconds  loss   accuracy  SST-2 dev")
+    print(f"\n{'objective':35} steps  seconds  loss   accuracy  TREC test")
     for row in rows:
         found = {"objective": row["objective"], "steps": row["steps"]}
-        found["sst2_dev"] = _mean([each["accuracy"]["dev"] for each in row["tuned"]])
+        found["trec_test"] = _mean([each["accuracy"]["test"] for each in row["tuned"]])
         shown = f"{row['objective']:35} {row['steps']:5}  "
         if row["run"]:
             found |= {name: row["run"][name] for name in ("seconds", "processor_seconds", "cores_busy_with_other_work")}
@@ -96,6 +96,6 @@ def print_objectives(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
             shown += f"{found['seconds']:7.0f}  {row['held_out']['loss']:.3f}  {row['held_out']['accuracy']:8.4f}  "
         else:
             shown += " " * 26
-        print(shown + f"{found['sst2_dev']['mean']:.4f} ± {found['sst2_dev']['standard_error']:.4f}")
+        print(shown + f"{found['trec_test']['mean']:.4f} ± {found['trec_test']['standard_error']:.4f}")
         table.append(found)
     return table
