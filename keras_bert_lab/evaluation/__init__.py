@@ -6,6 +6,7 @@ from keras_bert_lab.evaluation.calibration import Calibration, calibration
 from keras_bert_lab.evaluation.classification_report import ClassificationReport, classification_report
 from keras_bert_lab.evaluation.curve_plots import plot_calibration, plot_metric_by_threshold, plot_precision_recall, plot_roc
 from keras_bert_lab.evaluation.hard_texts import most_uncertain, top_losses
+from keras_bert_lab.evaluation.learning_rate_plots import plot_learning_rate_search
 from keras_bert_lab.evaluation.mcnemar import McNemar, mcnemar
 from keras_bert_lab.evaluation.multi_label_report import MultiLabelReport, multi_label_report
 from keras_bert_lab.evaluation.plots import plot_confusion_matrix, plot_learning_curves
@@ -36,6 +37,7 @@ __all__ = [
     "plot_calibration",
     "plot_confusion_matrix",
     "plot_learning_curves",
+    "plot_learning_rate_search",
     "plot_metric_by_threshold",
     "plot_precision_recall",
     "plot_roc",

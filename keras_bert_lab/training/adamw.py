@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+from keras import ops
 
 from keras_bert_lab.config import OptimizerConfig
 from keras_bert_lab.lazy import LazyModule
+from keras_bert_lab.training.layer_rates import layer_factors, path_of
 from keras_bert_lab.training.schedules import LinearWarmupDecay
 
 __all__ = ["AdamW", "build_adamw", "has_weight_decay"]
@@ -35,11 +37,16 @@ class AdamW(keras.optimizers.AdamW):
         beta_1, beta_2: b1, b2.
         epsilon: e, added to sqrt(v) (e' = e / sqrt(1 - b2^t), as in Keras).
         global_clipnorm: longest allowed gradient, over all weights together; None = no limit.
+        layer_decay: the learning rate falls by this factor from block to block, on the way from the head (1) over the last
+            block (layer_decay) to the embeddings (layer_decay^(L + 1)), see `layer_factors`; None = all have the same. Weight decay,
+            relative to the rate, falls with it; gradients are clipped as before. `learning_rates_of(model)` shows the rates.
 
     Raises:
-        ValueError: (when it is built) gradient accumulation within a `tf.distribute` strategy.
+        ValueError: a `layer_decay` that is not above 0 and at most 1; (when it is built) one for variables without blocks;
+            gradient accumulation within a `tf.distribute` strategy.
 
-    Reference: Loshchilov and Hutter 2017, algorithm 2; settings of google-research/bert's optimization.py.
+    Reference: Loshchilov and Hutter 2017, algorithm 2; settings of google-research/bert's optimization.py; `layer_decay`: Clark
+        et al. 2020, "ELECTRA", appendix B.
     """
 
     def __init__(
@@ -51,8 +58,11 @@ class AdamW(keras.optimizers.AdamW):
         epsilon: float = 1e-6,
         global_clipnorm: float | None = 1.0,
         name: str = "adamw",
+        layer_decay: float | None = None,
         **kwargs: Any,
     ) -> None:
+        if layer_decay is not None and not 0 < layer_decay <= 1:
+            raise ValueError(f"layer_decay must be above 0 and at most 1, or None. Received: layer_decay={layer_decay!r}")
         super().__init__(
             learning_rate=learning_rate,
             weight_decay=weight_decay,
@@ -63,6 +73,25 @@ class AdamW(keras.optimizers.AdamW):
             name=name,
             **kwargs,
         )
+        self.layer_decay = layer_decay
+        self._factors: list[float] = []
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        # Left out where it is not used: trainings that were begun before there was one go on.
+        return config if self.layer_decay is None else {**config, "layer_decay": self.layer_decay}
+
+    def rate_factors(self, variables: list[Any]) -> list[float]:
+        """What the learning rate is multiplied by for each of these variables.
+
+        Args:
+            variables: those that it was built for, or some of them; before that, all that it will be.
+        """
+        if self.layer_decay is None:
+            return [1.0] * len(variables)
+        if not self.built:
+            return layer_factors([path_of(variable) for variable in variables], self.layer_decay)
+        return [self._factors[self._get_variable_index(variable)] for variable in variables]
 
     def build(self, variables: list[Any]) -> None:
         if self.gradient_accumulation_steps and keras.backend.backend() == "tensorflow" and tf.distribute.has_strategy():
@@ -76,6 +105,7 @@ class AdamW(keras.optimizers.AdamW):
             excluded = [variable for variable in variables if not has_weight_decay(variable)]
             if excluded:
                 self.exclude_from_weight_decay(var_list=excluded)
+            self._factors = self.rate_factors(variables)
         super().build(variables)
 
     def _clip_gradients(self, grads: list[Any]) -> list[Any]:
@@ -88,7 +118,15 @@ class AdamW(keras.optimizers.AdamW):
             whole = context.all_reduce(tf.distribute.ReduceOp.SUM, grads)
         return tf.clip_by_global_norm(grads, self.global_clipnorm, use_norm=tf.linalg.global_norm(whole))[0]
 
+    def _apply_weight_decay(self, variables: list[Any]) -> None:
+        if self.layer_decay is None:  # else it is a part of each variable's step, at that variable's rate
+            super()._apply_weight_decay(variables)
+
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        if self.layer_decay is not None:
+            learning_rate = ops.cast(learning_rate, variable.dtype) * self._factors[self._get_variable_index(variable)]
+            if self.weight_decay and self._use_weight_decay(variable):
+                self.assign_sub(variable, variable * self.weight_decay * learning_rate)
         if keras.backend.backend() != "tensorflow" or self.amsgrad:
             super().update_step(gradient, variable, learning_rate)
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
@@ -9,7 +10,19 @@ from keras import ops
 
 from keras_bert_lab.config import check_integer
 
-__all__ = ["LinearWarmupDecay"]
+__all__ = ["LinearWarmupDecay", "check_rate"]
+
+
+def check_rate(name: str, value: Any, minimum: float = 0.0) -> None:
+    """Refuse what is no finite number above `minimum`.
+
+    Example:
+        >>> check_rate("peak", -0.1)
+        Traceback (most recent call last):
+        ValueError: peak must be a finite number above 0. Received: peak=-0.1
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not minimum < value < math.inf:
+        raise ValueError(f"{name} must be a finite number above {minimum:g}. Received: {name}={value!r}")
 
 
 @keras.saving.register_keras_serializable(package="keras_bert_lab")

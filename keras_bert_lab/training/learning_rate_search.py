@@ -1,0 +1,143 @@
+"""What a search for a learning rate has found, and which rate follows from it."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from keras_bert_lab.lazy import LazyModule
+
+__all__ = ["LearningRateSearch", "evaluate_search", "memory_of"]
+
+optimize = LazyModule("scipy.optimize", install="scipy")
+
+_WIDTH = 0.3  # decades over which losses are averaged
+_FEWEST = 10
+_SURE = 4.0  # standard errors
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LearningRateSearch:
+    """The losses of a short training whose learning rate rises step by step; from `lr_find`.
+
+    Attributes:
+        rates: of the steps, rising.
+        losses: of the batch of each step, before the step was made.
+        smoothed: the losses averaged over neighbouring rates.
+        suggestion: a learning rate, in two digits; None where none can be told.
+        reason: why this rate, or why none, in a sentence.
+        ended: "end", all rates were tried; "diverged", the loss rose far above where it was; "not finite", it became NaN or
+            infinite.
+    """
+
+    rates: tuple[float, ...]
+    losses: tuple[float, ...]
+    smoothed: tuple[float, ...]
+    suggestion: float | None
+    reason: str
+    ended: Literal["end", "diverged", "not finite"]
+
+    def __str__(self) -> str:
+        return self.reason
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as plain data, as for JSON."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in dataclasses.asdict(self).items()}
+
+
+def memory_of(rates: Sequence[float] | np.ndarray) -> float:
+    """How much of a running mean stays from step to step, so that it averages over the same stretch however many rates there are.
+
+    Example:
+        >>> [round(memory_of(np.geomspace(1e-7, 1, steps)), 3) for steps in (8, 71, 701)]
+        [0.036, 0.717, 0.967]
+    """
+    if len(rates) < 2:
+        return 0.0
+    return math.exp(-math.log10(rates[-1] / rates[0]) / (len(rates) - 1) / _WIDTH)
+
+
+def _average(losses: np.ndarray, memory: float) -> tuple[np.ndarray, np.ndarray]:
+    """Means that weigh each step by memory^distance, on both sides, divided by the weights that are there (so there is no bias at
+    the ends); and the standard error of each, where one loss has that of 1."""
+    places = np.arange(len(losses))
+    weights = memory ** np.abs(places[:, None] - places)
+    weights /= weights.sum(axis=1, keepdims=True)
+    return weights @ losses, np.sqrt((weights**2).sum(axis=1))
+
+
+def evaluate_search(rates: Sequence[float], losses: Sequence[float], ended: str) -> LearningRateSearch:
+    """Which learning rate follows from a search.
+
+    The rule: the loss is flat at first, falls to a lowest value, and rises. The rate in the middle of the fall is suggested:
+    where the loss has come down half of the way from where it began to its lowest value. There it falls about as steeply as
+    it does anywhere, and unlike the steepest place or the lowest one, a level that is crossed is the same in spite of noise:
+
+    1. losses are capped, so that a single one counts little, and averaged over 0.3 decades;
+    2. the noise of a loss follows from the differences between neighbours. A fall of less than 4 standard errors, or of less than
+       a thousandth of the loss, is none;
+    3. the falling curve that fits the losses best (isotonic regression) crosses the level at one rate.
+
+    Args:
+        rates: rising.
+        losses: finite, one for each rate.
+        ended: see `LearningRateSearch`.
+
+    Example:
+        >>> rates = 10.0 ** np.linspace(-7, 0, 71)
+        >>> falls = 1 / (1 + (1e-3 / rates) ** 2)
+        >>> found = evaluate_search(rates, 2 - falls + (rates / 0.1) ** 2, "end")
+        >>> found.suggestion, found.reason
+        (0.001, 'at 1.0e-03 the loss has fallen half of the way from 2 to 1.11, its lowest, at 7.9e-03')
+    """
+    suggestion, smoothed, reason = _suggestion(np.asarray(rates, float), np.asarray(losses, float), ended)
+    return LearningRateSearch(
+        rates=tuple(map(float, rates)),
+        losses=tuple(map(float, losses)),
+        smoothed=tuple(smoothed.tolist()),
+        suggestion=suggestion,
+        reason=reason,
+        ended=ended,  # type: ignore[arg-type]
+    )
+
+
+_ENDS = {
+    "end": "all rates were tried",
+    "diverged": "then the loss rose far above where it was",
+    "not finite": "then the loss was not finite",
+}
+
+
+def _suggestion(rates: np.ndarray, losses: np.ndarray, ended: str) -> tuple[float | None, np.ndarray, str]:
+    memory = memory_of(rates)
+    if len(rates) < _FEWEST:
+        told = f"no rate can be told from {len(rates)} steps, at least {_FEWEST} are needed: {_ENDS[ended]}. "
+        cure = "Take more steps" if ended == "end" else "Look at the data and the loss, or begin with a lower rate"
+        return None, _average(losses, memory)[0] if len(losses) else losses, told + cure
+    first = float(np.median(losses[: max(3, round(1 / (1 - memory)))]))
+    capped = np.minimum(losses, first + max(abs(first), first - float(losses.min())))
+    smoothed, errors = _average(capped, memory)
+    lowest = int(np.argmin(smoothed))
+    start, low = float(smoothed[0]), float(smoothed[lowest])
+    # Differences see no trend, and their median no divergence.
+    noise = float(np.median(np.abs(np.diff(capped)))) / 0.6745 / math.sqrt(2)
+    sure = max(_SURE * noise * math.hypot(errors[0], errors[lowest]), 1e-3 * abs(start))
+    if start - low <= sure:
+        fell = f"fell no further than from {start:.3g} to {low:.3g}, which is within its noise, {noise:.2g} from batch to batch"
+        told = f"no rate can be told: the loss {fell if low < start else 'never fell'}; {_ENDS[ended]}. "
+        cure = "Take more steps, larger batches or a wider range of rates" if ended == "end" else "Begin with a lower rate"
+        return None, smoothed, told + cure
+    fit = optimize.isotonic_regression(capped[: lowest + 1], increasing=False).x
+    level = (start + low) / 2
+    place = int(np.argmax(fit <= level))
+    rate = float(f"{rates[place]:.1e}")
+    reason = (
+        f"at {rate:.1e} the loss has fallen half of the way from {start:.3g} to {low:.3g}, its lowest, at {rates[lowest]:.1e}"
+    )
+    if lowest == len(rates) - 1 and ended == "end":
+        reason += "; it was still falling at the highest rate: a search up to a higher one tells more"
+    return rate, smoothed, reason
