@@ -53,6 +53,7 @@ from keras_bert_lab.evaluation import (
 from keras_bert_lab.export import ExportedModel, export_saved_model, load_exported
 from keras_bert_lab.formats import load_encoder, load_preprocessor, save_encoder, save_task
 from keras_bert_lab.heads import ClassificationHead, FocalLoss, MaskedLMHead, NextSentenceHead, Pooling
+from keras_bert_lab.lab import Lab, compare_runs
 from keras_bert_lab.tasks import Distillation, MaskedLanguageModel, TextClassifier, load_task, student_of, text_vectors
 from keras_bert_lab.text import (
     BytePairTokenizer,
@@ -107,6 +108,7 @@ __all__ = [
     "HubEncoder",
     "HubPreprocessor",
     "KerasBertLabError",
+    "Lab",
     "LearningRateSearch",
     "LinearWarmupDecay",
     "MaskedLMHead",
@@ -148,6 +150,7 @@ __all__ = [
     "choose_threshold",
     "classification_report",
     "compare_baselines",
+    "compare_runs",
     "export_saved_model",
     "hub",
     "learning_rates_of",

@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "keras_bert_lab"
 ORDER = [
     "data", "text", "batches", "encoder", "heads", "training", "formats",
-    "tasks", "evaluation", "export", "explain", "recipes", "cli",
+    "tasks", "evaluation", "export", "explain", "lab", "recipes", "cli",
 ]  # fmt: skip
 BASE = {"_version", "archives", "config", "contract", "durable_files", "errors", "handles", "lazy", "sealed_models"}
 # What each base module may import of the package.

@@ -13,7 +13,8 @@ import keras
 from keras_bert_lab.config import check_integer
 from keras_bert_lab.data import check_known_labels, check_labels
 from keras_bert_lab.data.splits import split_rows
-from keras_bert_lab.encoder import TrainableCounts, set_trainable
+from keras_bert_lab.encoder import set_trainable
+from keras_bert_lab.encoder.set_trainable import TrainableCounts
 from keras_bert_lab.evaluation import (
     TemperatureScaling,
     calibrate,
@@ -275,7 +276,7 @@ class Lab:
         self._note("calibrate", began, temperature=found.temperature)
         return found
 
-    def choose_threshold(self, metric: str = "f1") -> Any:
+    def choose_threshold(self, metric: str = "mcc") -> Any:
         """The threshold above which a label is given, chosen on the rows that are validated on; the model keeps it.
 
         For "binary" and "multi_label"; see `keras_bert_lab.choose_threshold`.
