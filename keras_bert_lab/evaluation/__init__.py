@@ -4,8 +4,10 @@ from keras_bert_lab.evaluation.baselines import compare_baselines, tfidf_baselin
 from keras_bert_lab.evaluation.bootstrap import bootstrap_interval
 from keras_bert_lab.evaluation.calibration import Calibration, calibration
 from keras_bert_lab.evaluation.classification_report import ClassificationReport, classification_report
+from keras_bert_lab.evaluation.cross_validation import CrossValidation, cross_validate
 from keras_bert_lab.evaluation.curve_plots import plot_calibration, plot_metric_by_threshold, plot_precision_recall, plot_roc
 from keras_bert_lab.evaluation.hard_texts import most_uncertain, top_losses
+from keras_bert_lab.evaluation.learning_curve import LearningCurve, learning_curve, plot_training_sizes
 from keras_bert_lab.evaluation.learning_rate_plots import plot_learning_rate_search
 from keras_bert_lab.evaluation.mcnemar import McNemar, mcnemar
 from keras_bert_lab.evaluation.multi_label_report import MultiLabelReport, multi_label_report
@@ -19,6 +21,8 @@ from keras_bert_lab.evaluation.word_vectors import WordVectors
 __all__ = [
     "Calibration",
     "ClassificationReport",
+    "CrossValidation",
+    "LearningCurve",
     "McNemar",
     "MultiLabelReport",
     "RegressionReport",
@@ -31,6 +35,8 @@ __all__ = [
     "choose_threshold",
     "classification_report",
     "compare_baselines",
+    "cross_validate",
+    "learning_curve",
     "mcnemar",
     "most_uncertain",
     "multi_label_report",
@@ -41,6 +47,7 @@ __all__ = [
     "plot_metric_by_threshold",
     "plot_precision_recall",
     "plot_roc",
+    "plot_training_sizes",
     "regression_report",
     "tfidf_baseline",
     "top_losses",
