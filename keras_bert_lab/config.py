@@ -37,6 +37,9 @@ ACTIVATIONS = ("gelu", "gelu_tanh", "relu")
 
 MASKING_UNITS = ("token", "word", "ngram", "span")
 
+SCHEDULES = ("linear", "cosine", "one_cycle", "triangular", "constant")
+"""Names of `OptimizerConfig.schedule`."""
+
 
 def _nearest(name: str, known: tuple[str, ...]) -> str:
     close = difflib.get_close_matches(name, known, n=1)
@@ -342,11 +345,15 @@ class ArchitectureConfig:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class OptimizerConfig:
-    """AdamW with a linear warm-up and a linear decay to 0.
+    """AdamW and its learning rate over the steps of a training.
 
     Args:
         learning_rate: the highest one; None = the recipe chooses it.
-        warmup: share of all steps in which the rate rises from 0; 0.5 = one cycle; None = the recipe chooses it.
+        schedule: "linear" or "cosine": up from 0 in a straight line, then down to 0; "one_cycle": from a tenth of the highest
+            rate up to it, and down to nearly 0; "triangular": up and down in each epoch; "constant".
+        warmup: of "linear" and "cosine": share of all steps in which the rate rises; None = the recipe chooses it.
+        layer_decay: the rate falls by this factor from block to block, from the head down to the embeddings; None = the same
+            for all.
         weight_decay: per step and relative to the learning rate; biases and norms are left out.
         clip_norm: longest allowed gradient, over all weights together.
 
@@ -355,13 +362,19 @@ class OptimizerConfig:
     """
 
     learning_rate: float | None = 1e-4
+    schedule: Literal["linear", "cosine", "one_cycle", "triangular", "constant"] = "linear"
     warmup: float | None = 0.1
+    layer_decay: float | None = None
     weight_decay: float = 0.01
     clip_norm: float = 1.0
 
     def __post_init__(self) -> None:
+        if self.schedule not in SCHEDULES:
+            raise ValueError(f"schedule must be one of {list(SCHEDULES)}. Received: schedule={self.schedule!r}")
         if self.warmup is not None:
             check_share("warmup", self.warmup)
+        if self.layer_decay is not None and not 0 < self.layer_decay <= 1:
+            raise ValueError(f"layer_decay must be above 0 and at most 1, or None. Received: layer_decay={self.layer_decay!r}")
         check_share("weight_decay", self.weight_decay)
         for name in ("learning_rate", "clip_norm"):
             value = getattr(self, name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import pathlib
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -33,27 +32,13 @@ from keras_bert_lab.training import (
     AutofitResult,
     GradualUnfreezing,
     LearningRateSearch,
-    LinearWarmupDecay,
-    OneCycle,
-    Triangular,
-    WarmupCosine,
     autofit,
     learning_rates_of,
     lr_find,
+    named_schedule,
 )
 
-__all__ = ["SCHEDULES", "Lab"]
-
-_WARMUP = 0.1
-
-SCHEDULES: dict[str, Callable[[float, int, int], Any]] = {
-    "constant": lambda rate, steps, epochs: rate,
-    "linear": lambda rate, steps, epochs: LinearWarmupDecay(rate, steps, round(_WARMUP * steps)),
-    "cosine": lambda rate, steps, epochs: WarmupCosine(rate, steps, round(_WARMUP * steps)),
-    "one_cycle": lambda rate, steps, epochs: OneCycle(rate, steps),
-    "triangular": lambda rate, steps, epochs: Triangular(rate, math.ceil(steps / epochs)),
-}
-"""Names of `Lab.fit(schedule=)` -> highest rate, steps and epochs of the training to a learning rate or a schedule."""
+__all__ = ["Lab"]
 
 
 class Lab:
@@ -196,11 +181,9 @@ class Lab:
             ValueError: a number out of range, or an unknown schedule.
         """
         check_integer("epochs", epochs, 1)
-        if schedule not in SCHEDULES:
-            raise ValueError(f"schedule must be one of {list(SCHEDULES)}. Received: schedule={schedule!r}")
         began = time.perf_counter()
-        steps = epochs * -(-len(self.train) // self.batch_size)
-        self._compile(SCHEDULES[schedule](lr, steps, epochs))
+        steps = -(-len(self.train) // self.batch_size)
+        self._compile(named_schedule(schedule, lr, epochs * steps, steps_per_epoch=steps))
         found = self.model.fit(
             texts_of(self.train),
             self.train["label"],

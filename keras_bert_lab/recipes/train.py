@@ -29,26 +29,17 @@ model_selection = LazyModule("sklearn.model_selection", install="scikit-learn")
 
 
 def _split(table: Any, share: float, seed: int, kind: str) -> tuple[Any, Any]:
-    """Rows to learn from and rows to validate on, each label with the same share of both where it has enough rows."""
+    """Rows to learn from and rows to validate on."""
     if not share:
         return table, None
-    if not 1 <= round(share * len(table)) < len(table):
-        raise ValueError(
-            f"validation_split must leave rows on both sides. Received: validation_split={share} of {len(table)} rows. "
-            "Give a larger share, 0, or a table of its own with --validation."
-        )
-    held_out = max(round(share * len(table)), 1)
-    labels = None if kind == "regression" else table["label"]
-    if labels is not None and (labels.value_counts().min() < 2 or held_out < labels.nunique()):
-        labels = None
-    rows = np.arange(len(table))
-    learned, kept = model_selection.train_test_split(rows, test_size=held_out, random_state=seed, stratify=labels)
-    return table.iloc[np.sort(learned)].reset_index(drop=True), table.iloc[np.sort(kept)].reset_index(drop=True)
+    labels = table["label"].tolist() if kind in ("binary", "multi_class") else None
+    learned, kept = split_rows(len(table), share, seed, labels)
+    return table.iloc[learned].reset_index(drop=True), table.iloc[kept].reset_index(drop=True)
 
 
 def _best_epoch(kind: str) -> keras.callbacks.Callback:
     """Brings back the weights of the epoch with the best validation result."""
-    watched = "val_mae" if kind == "regression" else "val_accuracy"
+    watched = {"regression": "val_mae", "multi_label": "val_f1"}.get(kind, "val_accuracy")
     mode = "min" if kind == "regression" else "max"
     return keras.callbacks.EarlyStopping(watched, mode=mode, patience=10**6, restore_best_weights=True)
 
@@ -61,18 +52,26 @@ def train(
     text: str = "text",
     label: str = "label",
     text_pair: str | None = None,
-    kind: Literal["auto", "binary", "multi_class", "regression"] = "auto",
+    kind: Literal["auto", "binary", "multi_class", "multi_label", "regression"] = "auto",
+    label_separator: str | None = None,
     validation: pathlib.Path | None = None,
     validation_split: float = 0.1,
     max_length: int | None = None,
     truncate: Literal["round_robin", "waterfall", "longest_first", "head_tail"] | None = None,
+    clean: str = "",
     pooling: Literal["cls", "mean", "max"] = "mean",
     dropout: float = 0.1,
     trainable: str = "all",
     optimizer: OptimizerConfig = _OPTIMIZER,
+    loss: Literal["auto", "focal"] = "auto",
+    focal_gamma: float = 2.0,
+    label_smoothing: float = 0.0,
+    class_weight: Literal["none", "balanced"] = "none",
     epochs: int = 3,
     batch_size: int = 32,
     precision: Literal["float32", "mixed_bfloat16"] = "float32",
+    calibrate: bool = False,
+    threshold: Literal["half", "f1", "accuracy", "mcc"] = "half",
     baseline: bool = True,
     seed: int = 0,
     encoding: str = "utf-8",
@@ -93,22 +92,33 @@ def train(
         text: the column of texts.
         label: the column of labels.
         text_pair: the column of second texts, for pairs.
-        kind: of the answer: one of two labels, one of several, or a number; auto = by the number of labels.
+        kind: of the answer: one of two labels, one of several, any of several (multi_label), or a number; auto = by the number
+            of labels, multi_label with a `label_separator`.
+        label_separator: between the labels of a text, where it can have several: "|" for cells such as "price|service".
         validation: another table to validate on; else `validation_split` of the rows is held out.
         validation_split: share of the rows to validate on, drawn with `seed`; the epoch with the best result is kept. 0 = none,
             the last epoch is kept.
         max_length: tokens of a text that are read, the rest is cut off; by default as in pretraining.
         truncate: what is cut off: the end, with pairs in one of three ways, or the middle (head_tail: a quarter of what is
             kept is the beginning of the text, which helps with long reviews); by default as in pretraining.
+        clean: steps of cleaning that become part of the model, in their order, separated by commas: html, urls, emails,
+            mentions, numbers, punctuation, repeats, lowercase, accents, whitespace. Empty = texts are taken as they are.
         pooling: how the states of all tokens become one: of the first token, mean, or maximum.
         dropout: share of states, attention weights and pooled states set to 0 in training.
-        trainable: which of the encoder's weights are trained: all, none, the last blocks ("last 2"), or those whose names fit a
-            pattern.
+        trainable: which of the encoder's weights are trained: all, none, the last blocks ("last 2"), those whose names fit a
+            pattern; or "gradual": none in the first epoch, then one more block in each, the last ones first.
         optimizer: learning rate (by default 5e-4 for an encoder of ours, 5e-5 for other people's, 2e-5 for large ones),
-            warm-up, decay.
+            its schedule, decay.
+        loss: auto = cross-entropy, or squared error for numbers; focal = cross-entropy that weighs what is hard more.
+        focal_gamma: how much more; 0 = not at all.
+        label_smoothing: share of the certainty that is taken from the labels.
+        class_weight: balanced = rare labels weigh as much as frequent ones.
         epochs: how often the table is read.
         batch_size: texts in a batch.
         precision: float32, or mixed_bfloat16: faster on processors and GPUs that have it.
+        calibrate: scale the logits, so that the probabilities fit how often the model is right on the rows to validate on.
+        threshold: choose the probability above which a label is given, on the rows to validate on, by F1, accuracy or MCC; for
+            two labels and multi_label. half = 0.5.
         baseline: also train TF-IDF + logistic regression, to compare.
         seed: of the head's weights, the split, order and dropout.
         encoding: of the files.
@@ -134,26 +144,36 @@ def train(
     check_integer("seed", seed, 0, LARGEST_SEED)
     check_share("validation_split", validation_split)
     check_share("dropout", dropout)
+    kind = _kind(kind, label_separator)
+    loss_function = _loss(kind, loss, focal_gamma, label_smoothing)
+    cleaner = TextCleaner([step.strip() for step in clean.split(",")]) if clean else None
+    if (calibrate or threshold != "half") and validation is None and not validation_split:
+        raise ValueError(
+            "calibrate and threshold need rows to validate on. Received: validation_split=0. Give a share, or --validation."
+        )
     with run_of("train", output, overwrite, settings) as run:
         keras.utils.set_random_seed(seed)
         columns: dict[str, Any] = {"text": text, "label": label, "text_pair": text_pair, "encoding": encoding}
         columns |= {"separator": separator, "sheet": sheet, "drop_unusable": drop_unusable}
         columns |= {"label_type": "number" if kind == "regression" else "name"}
         source = open_source(encoder)
-        data = read_table(table, **columns)
+        data = split_labels(read_table(table, **columns), label_separator)
         announce_dropped(data)
+        labels = None if kind == "regression" else label_names(data["label"])
+        if kind == "auto" and labels is not None:
+            kind = "binary" if len(labels) == 2 else "multi_class"
         if kind != "regression":
             check_labels(data["label"], keep_similar=keep_similar_labels)
         if validation is None:
             learned, kept = _split(data, validation_split, seed, kind)
         else:
-            learned, kept = data, read_table(validation, **columns)
+            learned, kept = data, split_labels(read_table(validation, **columns), label_separator)
             announce_dropped(kept)
-            if kind != "regression":
-                check_known_labels(kept["label"], sorted(set(data["label"])))
+            if labels is not None:
+                check_known_labels(kept["label"], labels)
         model = TextClassifier.from_opened(
             source,
-            None if kind == "regression" else sorted(set(data["label"])),
+            labels,
             kind,
             pooling=pooling,
             dropout=dropout,
@@ -163,7 +183,9 @@ def train(
             dtype=precision,
             pairs=text_pair is not None,
         )
-        counts = set_trainable(model.encoder, trainable)
+        if cleaner is not None:
+            model.preprocessor.cleaner = cleaner
+        counts = set_trainable(model.encoder, "all" if trainable == "gradual" else trainable)
         print(
             f"{len(learned):,} texts to learn from, {0 if kept is None else len(kept):,} to validate on; "
             + (f"labels {model.labels}" if model.labels else "numbers"),
@@ -171,7 +193,9 @@ def train(
         )
         print(counts, flush=True)
         optimizer = with_rate(optimizer, _RATE if is_ours(source) else None, model.encoder)
-        model.compile(build_adamw(optimizer, epochs * -(-len(learned) // batch_size)))
+        steps = -(-len(learned) // batch_size)
+        model.compile(build_adamw(optimizer, epochs * steps, steps_per_epoch=steps), loss=loss_function)
+        callbacks = [GradualUnfreezing()] if trainable == "gradual" else []
         history = run.fit(
             model,
             texts_of(learned),
@@ -179,8 +203,9 @@ def train(
             batch_size=batch_size,
             epochs=epochs,
             validation_data=None if kept is None else (texts_of(kept), kept["label"]),
+            class_weight=None if class_weight == "none" else class_weight,
             seed=seed,
-            callbacks=[] if kept is None else [_best_epoch(model.kind)],
+            callbacks=callbacks if kept is None else [*callbacks, _best_epoch(model.kind)],
         )
         run.figures |= {
             "learning_rate": optimizer.learning_rate,

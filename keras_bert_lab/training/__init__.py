@@ -8,6 +8,7 @@ from keras_bert_lab.training.gradual_unfreezing import GradualUnfreezing
 from keras_bert_lab.training.layer_rates import learning_rates_of
 from keras_bert_lab.training.learning_rate_search import LearningRateSearch
 from keras_bert_lab.training.lr_find import lr_find
+from keras_bert_lab.training.named_schedules import named_schedule
 from keras_bert_lab.training.one_cycle import OneCycle
 from keras_bert_lab.training.progress import Progress
 from keras_bert_lab.training.resumable_training import ResumableTraining, training_data
@@ -34,6 +35,7 @@ __all__ = [
     "learning_rates_of",
     "lr_find",
     "matmul_rate",
+    "named_schedule",
     "training_data",
     "training_flops",
 ]

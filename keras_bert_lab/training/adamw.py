@@ -10,7 +10,7 @@ from keras import ops
 from keras_bert_lab.config import OptimizerConfig
 from keras_bert_lab.lazy import LazyModule
 from keras_bert_lab.training.layer_rates import layer_factors, path_of
-from keras_bert_lab.training.schedules import LinearWarmupDecay
+from keras_bert_lab.training.named_schedules import named_schedule
 
 __all__ = ["AdamW", "build_adamw", "has_weight_decay"]
 
@@ -154,13 +154,14 @@ def _handle(variable: Any) -> Any:
     return (value if hasattr(value, "handle") else variable).handle
 
 
-def build_adamw(config: OptimizerConfig, steps: int, accumulate: int = 1) -> AdamW:
-    """AdamW with a warm-up and decay over `steps` steps.
+def build_adamw(config: OptimizerConfig, steps: int, accumulate: int = 1, steps_per_epoch: int | None = None) -> AdamW:
+    """AdamW with a learning rate over `steps` steps.
 
     Args:
-        config: learning rate, warm-up, weight decay, longest gradient.
+        config: learning rate, schedule, weight decay, longest gradient.
         steps: changes of the weights.
         accumulate: batches whose gradients are averaged for one change.
+        steps_per_epoch: for a schedule that begins anew in each epoch.
 
     Raises:
         ValueError: the learning rate or the warm-up was left open.
@@ -168,10 +169,11 @@ def build_adamw(config: OptimizerConfig, steps: int, accumulate: int = 1) -> Ada
     if config.learning_rate is None or config.warmup is None:
         name = "learning_rate" if config.learning_rate is None else "warmup"
         raise ValueError(f"{name} must be a number here. Received: {name}=None")
-    schedule = LinearWarmupDecay(config.learning_rate, max(1, steps), round(config.warmup * steps), accumulate)
+    schedule = named_schedule(config.schedule, config.learning_rate, steps, config.warmup, steps_per_epoch, accumulate)
     return AdamW(
         schedule,
         weight_decay=config.weight_decay,
+        layer_decay=config.layer_decay,
         global_clipnorm=config.clip_norm,
         gradient_accumulation_steps=accumulate if accumulate > 1 else None,
     )
