@@ -39,13 +39,14 @@ from keras_bert_lab.evaluation import (
 )
 from keras_bert_lab.export import ExportedModel, export_saved_model, load_exported
 from keras_bert_lab.formats import load_encoder, load_preprocessor, save_encoder, save_task
-from keras_bert_lab.heads import ClassificationHead, MaskedLMHead, NextSentenceHead, Pooling
+from keras_bert_lab.heads import ClassificationHead, MaskedLMHead, NextSentenceHead, Pooling, WindowPooling
 from keras_bert_lab.tasks import Distillation, MaskedLanguageModel, TextClassifier, load_task, student_of
 from keras_bert_lab.text import (
     BytePairTokenizer,
     HubPreprocessor,
     Preprocessor,
     SentencePieceTokenizer,
+    TextWindows,
     Vocabulary,
     WordPieceTokenizer,
     WordTokenizer,
@@ -91,8 +92,10 @@ __all__ = [
     "SentencePieceTokenizer",
     "StopSignals",
     "TextClassifier",
+    "TextWindows",
     "Vocabulary",
     "VocabularyConfig",
+    "WindowPooling",
     "WordPieceTokenizer",
     "WordTokenizer",
     "as_text_tensor",

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from keras_bert_lab import contract
-from keras_bert_lab.batches.buckets import bucket_batches
 from keras_bert_lab.batches.content_hash import hash_of
 from keras_bert_lab.batches.randomness import generator
 from keras_bert_lab.batches.token_rows import TokenRows
+from keras_bert_lab.batches.window_rows import WindowRows
 
 __all__ = ["ExampleBatches"]
 
@@ -20,7 +20,7 @@ class ExampleBatches:
     """Batches of texts of similar length; batch k is a pure function of (seed, k).
 
     Args:
-        rows: the tokenised texts, special tokens included.
+        rows: the tokenised texts, special tokens included; long ones may have several windows.
         pad_id: id of the padding token.
         batch_size: texts in a batch.
         targets: (R, ...) or None.
@@ -34,7 +34,7 @@ class ExampleBatches:
 
     def __init__(
         self,
-        rows: TokenRows,
+        rows: TokenRows | WindowRows,
         pad_id: int,
         batch_size: int,
         targets: np.ndarray | None = None,
@@ -55,7 +55,7 @@ class ExampleBatches:
 
     def _plan(self, epoch: int) -> list[tuple[np.ndarray, int]]:
         rng = None if self.seed is None else generator(self.seed, 0, epoch)
-        batches = bucket_batches(self._lengths, self.batch_size, rng)
+        batches = self.rows.batches(self.batch_size, rng)
         return [(rows, min(length, self.longest or length)) for rows, length in batches]
 
     def _at(self, step: int) -> tuple[np.ndarray, int]:
@@ -91,12 +91,12 @@ class ExampleBatches:
     @functools.cached_property
     def content_hash(self) -> str:
         """Of all texts, targets and weights."""
-        return hash_of(self.rows.ids, self.rows.types, self.rows.splits, self.targets, self.weights)
+        return hash_of(*self.rows.arrays, self.targets, self.weights)
 
     def counts(self, step: int) -> tuple[int, int]:
         """Real tokens and slots of batch `step`."""
         rows, length = self._at(step)
-        return int(self._lengths[rows].sum()), len(rows) * length
+        return int(self._lengths[rows].sum()), self.rows.slots(rows, length)
 
     def batch(self, step: int) -> tuple[Any, ...]:
         """Batch `step`, counted over all epochs: (inputs,), (inputs, targets) or (inputs, targets, weights)."""

@@ -61,12 +61,15 @@ def _probe_inputs(endpoint: Endpoint, model: keras.Model) -> dict[str, np.ndarra
     if isinstance(model, MaskedLanguageModel):
         mask = model.preprocessor.tokenizer.vocabulary.special_tokens["mask"]
         texts = [f"{mask} {text}" for text in texts]
+    if getattr(model, "windows", None):
+        texts = [*texts, "not good " * model.preprocessor.row_length]
     if endpoint.name == "text":
         return {name: np.array([text.encode() for text in texts]) for name in endpoint.inputs}
-    lengths = np.array([1, 3, 5])
+    shape = next(iter(endpoint.inputs.values())).shape
+    lengths = np.array([1, 3, 5] if len(shape) == 2 else [[1, 0], [3, 2], [5, 5]])  # (B,), or (B, W) for windows
     mask_id = model.preprocessor.tokenizer.vocabulary.mask_id if isinstance(model, MaskedLanguageModel) else 1
-    width = next(iter(endpoint.inputs.values())).shape[1] or 5  # fixed where the model's own Preprocessor fixes it
-    mask_row = (np.arange(width) < lengths[:, None]).astype(np.int32)
+    width = shape[-1] or 5  # fixed where the model's own Preprocessor fixes it
+    mask_row = (np.arange(width) < lengths[..., None]).astype(np.int32)
     arrays = {"input_word_ids": mask_row * mask_id, "input_mask": mask_row, "input_type_ids": mask_row * 0}
     return {name: arrays[name] for name in endpoint.inputs}
 

@@ -37,8 +37,8 @@ class Endpoint:
     inputs: dict[str, Any]
 
 
-def _token_specs(length: int | None = None) -> dict[str, Any]:
-    return {key: tf.TensorSpec((None, length), tf.int32, name=key) for key in contract.INPUT_KEYS}
+def _token_specs(*shape: int | None) -> dict[str, Any]:
+    return {key: tf.TensorSpec((None, *shape), tf.int32, name=key) for key in contract.INPUT_KEYS}
 
 
 def _text_specs(pairs: bool) -> dict[str, Any]:
@@ -61,9 +61,9 @@ def _classifier(model: TextClassifier) -> list[Endpoint]:
         }
 
     def from_text(*texts: Any) -> dict[str, Any]:
-        return answers(model.preprocessor(texts if len(texts) == 2 else texts[0]))
+        return answers(model.inputs_of(texts if len(texts) == 2 else texts[0]))
 
-    return _text_and_tokens(from_text, answers, pairs=bool(model.pairs))
+    return _text_and_tokens(from_text, answers, pairs=bool(model.pairs), windows=model.windows is not None)
 
 
 def _masked_language_model(model: MaskedLanguageModel) -> list[Endpoint]:
@@ -81,13 +81,15 @@ def _masked_language_model(model: MaskedLanguageModel) -> list[Endpoint]:
     return _text_and_tokens(lambda text: answers(model.preprocessor(text, special_tokens=True)), answers, pairs=False)
 
 
-def _text_and_tokens(from_text: Callable[..., Any], from_tokens: Callable[[Any], Any], pairs: bool) -> list[Endpoint]:
+def _text_and_tokens(
+    from_text: Callable[..., Any], from_tokens: Callable[[Any], Any], pairs: bool, windows: bool = False
+) -> list[Endpoint]:
     return [
         Endpoint(name="text", function=from_text, inputs=_text_specs(pairs)),
         Endpoint(
             name="tokens",
             function=lambda *arrays: from_tokens(dict(zip(contract.INPUT_KEYS, arrays, strict=True))),
-            inputs=_token_specs(),
+            inputs=_token_specs(None, None) if windows else _token_specs(None),
         ),
     ]
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from keras_bert_lab.encoder import Encoder
+from keras_bert_lab.errors import FormatError
 from keras_bert_lab.formats.huggingface_writer import write_huggingface
 from keras_bert_lab.formats.manifest import OWN, write_manifest
 from keras_bert_lab.formats.new_folder import new_folder
@@ -128,6 +129,11 @@ def save_task(
             head = task.head if isinstance(task.head, MaskedLMHead) else None
             _write_tfhub(task.encoder, task.preprocessor, fresh, head)
         else:
+            if getattr(task, "windows", None) is not None:
+                raise FormatError(
+                    "transformers has no classifier that reads windows of a text. "
+                    f"Received: windows={task.windows}. Save the task in our own format, or its encoder alone."
+                )
             heads = [head for head in (task.head, getattr(task, "next_sentence_head", None)) if head is not None]
             labels = task.labels if isinstance(task.head, ClassificationHead) else ()
             write_huggingface(task.encoder, task.preprocessor, fresh, heads, labels, dtype)

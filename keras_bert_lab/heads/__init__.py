@@ -4,5 +4,6 @@ from keras_bert_lab.heads.classification_head import ClassificationHead
 from keras_bert_lab.heads.masked_lm_head import MaskedLMHead
 from keras_bert_lab.heads.next_sentence_head import NextSentenceHead
 from keras_bert_lab.heads.pooling import Pooling
+from keras_bert_lab.heads.window_pooling import WindowPooling
 
-__all__ = ["ClassificationHead", "MaskedLMHead", "NextSentenceHead", "Pooling"]
+__all__ = ["ClassificationHead", "MaskedLMHead", "NextSentenceHead", "Pooling", "WindowPooling"]

@@ -13,14 +13,15 @@ from keras_bert_lab import contract
 from keras_bert_lab.batches import ExampleBatches, as_dataset
 from keras_bert_lab.encoder import Encoder
 from keras_bert_lab.formats import Checkpoint, TaskFolder, open_source
-from keras_bert_lab.heads import ClassificationHead
+from keras_bert_lab.heads import ClassificationHead, WindowPooling
 from keras_bert_lab.heads.kinds import check_loss, kind_of
 from keras_bert_lab.lazy import LazyModule
 from keras_bert_lab.tasks.labels import encode_labels, label_names
 from keras_bert_lab.tasks.parts import Task, check_fit, refuse_settings
 from keras_bert_lab.tasks.pretrained import classifier_parts
 from keras_bert_lab.tasks.text_inputs import is_dataset, is_texts, sample_weights, some_texts, split_batches, tokenized
-from keras_bert_lab.text import Preprocessor
+from keras_bert_lab.tasks.windows import as_rows, by_text, check_windows
+from keras_bert_lab.text import Preprocessor, TextWindows
 from keras_bert_lab.training import AdamW, Progress, training_data
 
 __all__ = ["TextClassifier"]
@@ -44,16 +45,21 @@ class TextClassifier(Task, keras.Model):
         dropout: share of the pooled vector set to 0 in training.
         pairs: whether it takes pairs of texts; None = found out by the first `fit`.
         transform: of the head, see `ClassificationHead`.
+        windows: a text that is longer than the preprocessor's rows is read in up to this many windows, each a row of its own,
+            whose pooled vectors become one; None = texts are cut. For single texts, not for pairs.
+        stride: most tokens between the beginnings of two windows, see `TextWindows`.
+        window_pooling: "mean" or "max" of the windows' vectors.
 
     Call arguments:
-        inputs: string tensor (B,), a list of two such tensors, or the contract dict.
+        inputs: string tensor (B,), a list of two such tensors, or the contract dict; with `windows` also the dict of
+            `TextWindows`, (B, W, S).
         training: whether dropout is on.
 
     Returns:
         Probabilities float32: (B, 1) for binary (of the second label), (B, C) else; regression: numbers (B, 1).
 
     Raises:
-        ValueError: a preprocessor that does not fit the encoder, or labels that do not fit the kind.
+        ValueError: a preprocessor that does not fit the encoder, labels that do not fit the kind, or impossible windows.
 
     Reference: Devlin et al. 2018, section 4.1.
     """
@@ -68,6 +74,9 @@ class TextClassifier(Task, keras.Model):
         dropout: float = 0.1,
         pairs: bool | None = None,
         transform: str | None = None,
+        windows: int | None = None,
+        stride: int | None = None,
+        window_pooling: str = "mean",
         name: str | None = "text_classifier",
         **kwargs: Any,
     ) -> None:
@@ -86,6 +95,15 @@ class TextClassifier(Task, keras.Model):
         self.dropout = dropout
         self.pairs = pairs
         self.transform = transform
+        check_windows(windows, stride, window_pooling, pairs)
+        self.windows = windows
+        self.stride = stride
+        self.window_pooling = window_pooling
+        self.text_windows: TextWindows | None = None
+        self.window_pooling_layer: WindowPooling | None = None
+        if windows is not None:
+            self.text_windows = TextWindows(preprocessor, windows, stride)
+            self.window_pooling_layer = WindowPooling(window_pooling, dtype=self.dtype_policy, name="window_pooling")
         self.encoder = encoder
         self.preprocessor = preprocessor
         self.head = ClassificationHead(
@@ -121,7 +139,7 @@ class TextClassifier(Task, keras.Model):
             max_length: tokens of a text that are read, the rest is cut off; by default what the source says.
             truncate: what is cut off, see `Preprocessor`; by default what the source says, else "round_robin".
             ignore: settings of a config file that are known to be harmless.
-            **kwargs: of the model, e.g. `dtype`, `name`.
+            **kwargs: of the model, e.g. `windows`, `dtype`, `name`.
 
         Raises:
             FormatError: nothing there, nothing known; a file that is damaged, not complete, or does not fit.
@@ -153,8 +171,12 @@ class TextClassifier(Task, keras.Model):
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         if not isinstance(inputs, Mapping):
-            inputs = self.preprocessor(inputs)
-        return self.head(self.encoder(inputs), padding_mask=inputs[contract.MASK])
+            inputs = self.inputs_of(inputs)
+        if self.window_pooling_layer is None:
+            return self.head(self.encoder(inputs), padding_mask=inputs[contract.MASK])
+        rows = {key: as_rows(ids) for key, ids in inputs.items()}  # (B, W, S) -> (B W, S)
+        vectors = self.head.pooling_layer(self.encoder(rows), padding_mask=rows[contract.MASK])  # (B W, H)
+        return self.head(self.window_pooling_layer(*by_text(vectors, inputs[contract.MASK])))
 
     def compile(self, optimizer: Any = "auto", loss: Any = "auto", metrics: Any = "auto", **kwargs: Any) -> None:
         """Like `keras.Model.compile`; what is left out follows from the kind.
@@ -210,9 +232,13 @@ class TextClassifier(Task, keras.Model):
                     f"There must be one label for each text. Received: {int(columns[0].shape[0])} texts, {len(targets)} labels"
                 )
             weights = sample_weights(targets, self.labels, class_weight, sample_weight)
-        rows = tokenized(self.preprocessor, columns)
+        rows = tokenized(self.text_windows or self.preprocessor, columns)
         pad_id = self.preprocessor.tokenizer.vocabulary.pad_id
         return ExampleBatches(rows, pad_id, batch_size, targets, weights, seed, self.preprocessor.row_length)
+
+    def inputs_of(self, texts: Any) -> dict[str, Any]:
+        """What the encoder takes, out of texts: the contract dict, (B, S), or (B, W, S) with `windows`."""
+        return (self.text_windows or self.preprocessor)(texts)
 
     def _dataset_of(self, x: Any) -> Any:
         """A `tf.data.Dataset` of (texts, labels) batches -> one of (token ids, targets) batches; others stay as they are."""
@@ -220,7 +246,7 @@ class TextClassifier(Task, keras.Model):
             return x
 
         def prepared(texts: Any, *rest: Any) -> Any:
-            inputs = self.preprocessor(texts)
+            inputs = self.inputs_of(texts)
             return (inputs, *rest) if rest else inputs
 
         return x.map(prepared)
@@ -258,9 +284,9 @@ class TextClassifier(Task, keras.Model):
         """
         callbacks = list(callbacks or [])
         if is_dataset(x):
-            if self.pairs is None and not isinstance(_texts_of(x), Mapping):
-                self.pairs = isinstance(_texts_of(x), tuple)
-            x = self._dataset_of(x)
+            given, x = _texts_of(x), self._dataset_of(x)
+            if self.pairs is None and not isinstance(given, Mapping):
+                self.pairs = isinstance(given, tuple)
         if not is_texts(x):
             if is_dataset(validation_data):
                 validation_data = self._dataset_of(validation_data)
@@ -358,6 +384,9 @@ class TextClassifier(Task, keras.Model):
             "dropout": self.dropout,
             "pairs": self.pairs,
             "transform": self.transform,
+            "windows": self.windows,
+            "stride": self.stride,
+            "window_pooling": self.window_pooling,
         }
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from keras_bert_lab.batches import ExampleBatches, TokenRows, tokenize_rows
+from keras_bert_lab.batches import ExampleBatches, TokenRows, WindowRows, tokenize_rows, tokenize_windows
 from keras_bert_lab.lazy import LazyModule
-from keras_bert_lab.text import Preprocessor
+from keras_bert_lab.text import Preprocessor, TextWindows
 from keras_bert_lab.text.preprocessor import text_columns
 
 __all__ = ["is_dataset", "is_texts", "sample_weights", "some_texts", "split_batches", "tokenized"]
@@ -48,13 +48,16 @@ def some_texts(texts: Any) -> list[Any]:
     return columns
 
 
-def tokenized(preprocessor: Preprocessor, columns: list[Any]) -> TokenRows:
-    """Tokenise all rows once: special tokens added, long rows cut."""
-    return tokenize_rows(
-        lambda part: preprocessor.rows(part if len(part) == 2 else part[0]),
-        int(columns[0].shape[0]),
-        lambda rows: [column[rows] for column in columns],
-    )
+def tokenized(source: Preprocessor | TextWindows, columns: list[Any]) -> TokenRows | WindowRows:
+    """Tokenise all rows once: special tokens added, long rows cut, or cut into windows."""
+    count = int(columns[0].shape[0])
+
+    def part_of(rows: slice) -> Any:
+        return columns[0][rows] if len(columns) == 1 else [column[rows] for column in columns]
+
+    if isinstance(source, TextWindows):
+        return tokenize_windows(source.rows, count, part_of)
+    return tokenize_rows(source.rows, count, part_of)
 
 
 def sample_weights(

@@ -179,7 +179,7 @@ class Preprocessor(keras.layers.Layer):
     def rows(self, texts: Any, special_tokens: bool = False) -> tuple[Any, Any]:
         """The rows before padding: token ids and segment ids, ragged int32 (B, tokens), cut to `row_length`."""
         segments = [self.tokenizer.tokenize(column, special_tokens=special_tokens) for column in text_columns(texts)]
-        return self._joined(segments, self.row_length)
+        return self.joined(segments, self.row_length)
 
     def pack(self, segments: list[Any], length: Any) -> dict[str, Any]:
         """Tokens of one text or of two, ragged int32 (B, tokens) each -> the contract dict with rows of `length` tokens.
@@ -188,9 +188,10 @@ class Preprocessor(keras.layers.Layer):
             segments: what the tokenizer gives.
             length: a number, or a tensor of one.
         """
-        return self._padded(*self._joined(segments, length), length)
+        return self.padded(*self.joined(segments, length), length)
 
-    def _joined(self, segments: list[Any], length: Any) -> tuple[Any, Any]:
+    def joined(self, segments: list[Any], length: Any) -> tuple[Any, Any]:
+        """The same before padding: token ids and segment ids, ragged int32 (B, tokens)."""
         specials = 2 if len(segments) == 1 else 2 + self.pair_separators
         segments = self._trimmed(segments, length - specials)
         vocabulary = self.tokenizer.vocabulary
@@ -206,9 +207,10 @@ class Preprocessor(keras.layers.Layer):
         return tf.concat([first, second], axis=1), tf.concat([tf.zeros_like(first), types], axis=1)
 
     def call(self, texts: Any, special_tokens: bool = False) -> dict[str, Any]:
-        return self._padded(*self.rows(texts, special_tokens), self.sequence_length)
+        return self.padded(*self.rows(texts, special_tokens), self.sequence_length)
 
-    def _padded(self, ids: Any, types: Any, length: Any) -> dict[str, Any]:
+    def padded(self, ids: Any, types: Any, length: Any) -> dict[str, Any]:
+        """Rows before padding -> the contract dict with rows of `length` tokens, None = as many as the longest has."""
         shape = tf.stack([-1, length]) if tf.is_tensor(length) else (None, length)
         word_ids = ids.to_tensor(self.tokenizer.vocabulary.pad_id, shape=shape)
         return {
