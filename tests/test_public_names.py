@@ -22,6 +22,7 @@ NAMES = [
     "EncoderConfig",
     "ExportError",
     "ExportedModel",
+    "ExtraColumns",
     "FeedForward",
     "FormatError",
     "HubEncoder",

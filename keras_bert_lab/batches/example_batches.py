@@ -25,6 +25,7 @@ class ExampleBatches:
         batch_size: texts in a batch.
         targets: (R, ...) or None.
         weights: float (R,), one weight for each text, or None.
+        columns: float32 (R, F), numbers about each text, which the inputs then hold too; or None.
         longest: no batch is padded beyond this, the encoder's limit; None = no limit.
         seed: of the order; None = the order of the texts, short ones first, the same in every epoch.
 
@@ -41,6 +42,7 @@ class ExampleBatches:
         weights: np.ndarray | None = None,
         seed: int | None = None,
         longest: int | None = None,
+        columns: np.ndarray | None = None,
     ) -> None:
         self.rows = rows
         self.pad_id = pad_id
@@ -48,6 +50,7 @@ class ExampleBatches:
         self.weights = weights
         self.seed = seed
         self.longest = longest
+        self.columns = columns
         self.batch_size = batch_size
         self.steps_per_epoch = -(-len(rows) // batch_size)
         self._lengths = rows.lengths
@@ -81,6 +84,7 @@ class ExampleBatches:
             None if self.weights is None else self.weights[rows],
             self.seed if shuffle else None,
             self.longest,
+            None if self.columns is None else self.columns[rows],
         )
 
     @property
@@ -91,7 +95,8 @@ class ExampleBatches:
     @functools.cached_property
     def content_hash(self) -> str:
         """Of all texts, targets and weights."""
-        return hash_of(*self.rows.arrays, self.targets, self.weights)
+        more = () if self.columns is None else (self.columns,)
+        return hash_of(*self.rows.arrays, self.targets, self.weights, *more)
 
     def counts(self, step: int) -> tuple[int, int]:
         """Real tokens and slots of batch `step`."""
@@ -103,6 +108,8 @@ class ExampleBatches:
         rows, length = self._at(step)
         ids, mask, types = self.rows.padded(rows, length, self.pad_id)
         inputs = {contract.WORD_IDS: ids, contract.MASK: mask, contract.TYPE_IDS: types}
+        if self.columns is not None:
+            inputs[contract.COLUMNS] = self.columns[rows]
         if self.targets is None:
             return (inputs,)
         if self.weights is None:

@@ -16,10 +16,21 @@ from keras_bert_lab.formats import Checkpoint, TaskFolder, open_source
 from keras_bert_lab.heads import ClassificationHead, WindowPooling
 from keras_bert_lab.heads.kinds import check_loss, kind_of
 from keras_bert_lab.lazy import LazyModule
+from keras_bert_lab.tasks.extra_columns import ExtraColumns
 from keras_bert_lab.tasks.labels import encode_labels, label_names
 from keras_bert_lab.tasks.parts import Task, check_fit, refuse_settings
 from keras_bert_lab.tasks.pretrained import classifier_parts
-from keras_bert_lab.tasks.text_inputs import is_dataset, is_texts, sample_weights, some_texts, split_batches, tokenized
+from keras_bert_lab.tasks.table_inputs import check_table, column_vectors, learned_columns, row_vectors, with_columns
+from keras_bert_lab.tasks.text_inputs import (
+    is_dataset,
+    is_table,
+    is_texts,
+    sample_weights,
+    some_texts,
+    split_batches,
+    texts_of,
+    tokenized,
+)
 from keras_bert_lab.tasks.windows import as_rows, by_text, check_windows
 from keras_bert_lab.text import Preprocessor, TextWindows
 from keras_bert_lab.training import AdamW, Progress, training_data
@@ -49,10 +60,13 @@ class TextClassifier(Task, keras.Model):
             whose pooled vectors become one; None = texts are cut. For single texts, not for pairs.
         stride: most tokens between the beginnings of two windows, see `TextWindows`.
         window_pooling: "mean" or "max" of the windows' vectors.
+        columns: what is read beside the text: name of a column -> "number" or "category", or `ExtraColumns`. `fit` on a table
+            teaches it the rows that the model is trained on; the vector goes to the head behind the pooled one. All that takes
+            texts then takes tables: a DataFrame or a dict with "text" ("text_pair") and these columns.
 
     Call arguments:
         inputs: string tensor (B,), a list of two such tensors, or the contract dict; with `windows` also the dict of
-            `TextWindows`, (B, W, S).
+            `TextWindows`, (B, W, S); with `columns` a dict of tensors, or the contract dict with "input_columns".
         training: whether dropout is on.
 
     Returns:
@@ -77,6 +91,7 @@ class TextClassifier(Task, keras.Model):
         windows: int | None = None,
         stride: int | None = None,
         window_pooling: str = "mean",
+        columns: Mapping[str, str] | ExtraColumns | None = None,
         name: str | None = "text_classifier",
         **kwargs: Any,
     ) -> None:
@@ -104,6 +119,7 @@ class TextClassifier(Task, keras.Model):
         if windows is not None:
             self.text_windows = TextWindows(preprocessor, windows, stride)
             self.window_pooling_layer = WindowPooling(window_pooling, dtype=self.dtype_policy, name="window_pooling")
+        self.columns = columns if columns is None or isinstance(columns, ExtraColumns) else ExtraColumns(columns)
         self.encoder = encoder
         self.preprocessor = preprocessor
         self.head = ClassificationHead(
@@ -167,16 +183,21 @@ class TextClassifier(Task, keras.Model):
 
     def build(self, input_shape: Any = None) -> None:
         if not self.built:
-            self.head.build({contract.SEQUENCE_OUTPUT: (None, None, self.encoder.config.hidden_size)})
+            more = 0 if self.columns is None else self.columns.width
+            self.head.build((None, self.encoder.config.hidden_size + more))
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        if not isinstance(inputs, Mapping):
+        if not isinstance(inputs, Mapping) or is_table(inputs):
             inputs = self.inputs_of(inputs)
-        if self.window_pooling_layer is None:
+        if self.window_pooling_layer is None and self.columns is None:
             return self.head(self.encoder(inputs), padding_mask=inputs[contract.MASK])
-        rows = {key: as_rows(ids) for key, ids in inputs.items()}  # (B, W, S) -> (B W, S)
+        rows = {key: as_rows(inputs[key]) for key in contract.INPUT_KEYS}  # (B, W, S) -> (B W, S)
         vectors = self.head.pooling_layer(self.encoder(rows), padding_mask=rows[contract.MASK])  # (B W, H)
-        return self.head(self.window_pooling_layer(*by_text(vectors, inputs[contract.MASK])))
+        if self.window_pooling_layer is not None:
+            vectors = self.window_pooling_layer(*by_text(vectors, inputs[contract.MASK]))  # (B, H)
+        if self.columns is not None:
+            vectors = with_columns(vectors, inputs, self.columns.width)
+        return self.head(vectors)
 
     def compile(self, optimizer: Any = "auto", loss: Any = "auto", metrics: Any = "auto", **kwargs: Any) -> None:
         """Like `keras.Model.compile`; what is left out follows from the kind.
@@ -207,6 +228,7 @@ class TextClassifier(Task, keras.Model):
         seed: int | None = None,
         class_weight: Mapping[Any, float] | None = None,
         sample_weight: Any = None,
+        learned: ExtraColumns | None = None,
     ) -> ExampleBatches:
         """Texts, tokenised once, as numbered batches of similar length; for `as_dataset` and own training loops.
 
@@ -217,7 +239,9 @@ class TextClassifier(Task, keras.Model):
             seed: shuffles; None = no shuffling.
             class_weight: weights by label name or number.
             sample_weight: one number for each text.
+            learned: what the extra columns have learned, where it is not yet the model's.
         """
+        check_table(self.columns, texts)
         columns = some_texts(texts)
         if self.pairs is not None and self.pairs != (len(columns) == 2):
             raise ValueError(
@@ -232,17 +256,20 @@ class TextClassifier(Task, keras.Model):
                     f"There must be one label for each text. Received: {int(columns[0].shape[0])} texts, {len(targets)} labels"
                 )
             weights = sample_weights(targets, self.labels, class_weight, sample_weight)
+        vectors = row_vectors(learned or self.columns, texts, int(columns[0].shape[0]))
         rows = tokenized(self.text_windows or self.preprocessor, columns)
         pad_id = self.preprocessor.tokenizer.vocabulary.pad_id
-        return ExampleBatches(rows, pad_id, batch_size, targets, weights, seed, self.preprocessor.row_length)
+        return ExampleBatches(rows, pad_id, batch_size, targets, weights, seed, self.preprocessor.row_length, vectors)
 
     def inputs_of(self, texts: Any) -> dict[str, Any]:
-        """What the encoder takes, out of texts: the contract dict, (B, S), or (B, W, S) with `windows`."""
-        return (self.text_windows or self.preprocessor)(texts)
+        """What the model takes, out of texts or a table: the contract dict, (B, S), or (B, W, S) with `windows`."""
+        check_table(self.columns, texts)
+        inputs = (self.text_windows or self.preprocessor)(texts_of(texts))
+        return inputs if self.columns is None else {**inputs, contract.COLUMNS: column_vectors(self.columns, texts)}
 
     def _dataset_of(self, x: Any) -> Any:
         """A `tf.data.Dataset` of (texts, labels) batches -> one of (token ids, targets) batches; others stay as they are."""
-        if isinstance(_texts_of(x), Mapping):
+        if isinstance(_texts_of(x), Mapping) and not is_table(_texts_of(x)):
             return x
 
         def prepared(texts: Any, *rest: Any) -> Any:
@@ -271,7 +298,8 @@ class TextClassifier(Task, keras.Model):
         Texts are tokenised once and put into batches of similar length; order and batches are a pure function of `seed`.
 
         Args:
-            x: texts or pairs of texts (lists, Series, arrays, tensors), or a `tf.data.Dataset` of (texts, targets) batches.
+            x: texts or pairs of texts (lists, Series, arrays, tensors), a table of them (a DataFrame or a dict with "text" and,
+                for pairs, "text_pair"), or a `tf.data.Dataset` of (texts, targets) batches.
             y: labels, by name or number.
             batch_size: texts in a batch; 32 by default.
             epochs, verbose, callbacks: as in `keras.Model.fit`; with `verbose` a `Progress` bar is shown.
@@ -285,8 +313,8 @@ class TextClassifier(Task, keras.Model):
         callbacks = list(callbacks or [])
         if is_dataset(x):
             given, x = _texts_of(x), self._dataset_of(x)
-            if self.pairs is None and not isinstance(given, Mapping):
-                self.pairs = isinstance(given, tuple)
+            if self.pairs is None and (is_table(given) or not isinstance(given, Mapping)):
+                self.pairs = isinstance(texts_of(given), tuple)
         if not is_texts(x):
             if is_dataset(validation_data):
                 validation_data = self._dataset_of(validation_data)
@@ -307,8 +335,9 @@ class TextClassifier(Task, keras.Model):
             raise ValueError("fit on texts needs their labels. Received: y=None")
         refuse_settings(kwargs)
         size = batch_size or 32
-        train = self.batches(x, y, size, seed, class_weight, sample_weight)
-        self.pairs = len(some_texts(x)) == 2  # only now: what is refused decides nothing
+        learned = learned_columns(self.columns, x, validation_split if validation_data is None else 0.0, seed)
+        train = self.batches(x, y, size, seed, class_weight, sample_weight, learned)
+        self.pairs, self.columns = len(some_texts(x)) == 2, learned  # only now: what is refused decides nothing
         if is_dataset(validation_data):
             validation_data = self._dataset_of(validation_data)
         elif validation_data is not None:
@@ -387,7 +416,14 @@ class TextClassifier(Task, keras.Model):
             "windows": self.windows,
             "stride": self.stride,
             "window_pooling": self.window_pooling,
+            "columns": None if self.columns is None else self.columns.get_config(),
         }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> TextClassifier:
+        columns = config.get("columns")
+        made = None if columns is None else ExtraColumns.from_config(columns)
+        return super().from_config({**config, "columns": made}, custom_objects)
 
 
 def _texts_of(dataset: Any) -> Any:

@@ -12,7 +12,17 @@ from keras_bert_lab.lazy import LazyModule
 from keras_bert_lab.text import Preprocessor, TextWindows
 from keras_bert_lab.text.preprocessor import text_columns
 
-__all__ = ["is_dataset", "is_texts", "sample_weights", "some_texts", "split_batches", "tokenized"]
+__all__ = [
+    "is_dataset",
+    "is_table",
+    "is_texts",
+    "sample_weights",
+    "some_texts",
+    "split_batches",
+    "split_rows",
+    "texts_of",
+    "tokenized",
+]
 
 tf = LazyModule("tensorflow")
 
@@ -22,8 +32,22 @@ def is_dataset(x: Any) -> bool:
     return any(kind.__module__.startswith("tensorflow.python.data") for kind in type(x).__mro__)
 
 
+def is_table(x: Any) -> bool:
+    """Whether x is a table with texts: a DataFrame, or a dict of columns, one of which is "text"."""
+    return (isinstance(x, Mapping) or hasattr(x, "columns")) and "text" in x
+
+
+def texts_of(x: Any) -> Any:
+    """The texts, or both texts of pairs, of a table; anything else as it is."""
+    if not is_table(x):
+        return x
+    return (x["text"], x["text_pair"]) if "text_pair" in x else x["text"]
+
+
 def is_texts(x: Any) -> bool:
-    """Whether x holds texts (or pairs of texts) in one of the forms that `Preprocessor` takes."""
+    """Whether x holds texts (or pairs of texts) in one of the forms that `Preprocessor` takes, or in a table."""
+    if is_table(x):
+        return True
     if isinstance(x, Mapping) or x is None or is_dataset(x):
         return False
     if isinstance(x, (str, bytes)):
@@ -42,7 +66,7 @@ def some_texts(texts: Any) -> list[Any]:
         DataError: a text that is no string.
         ValueError: pairs with columns of different length, or no text at all.
     """
-    columns = text_columns(texts)
+    columns = text_columns(texts_of(texts))
     if not int(columns[0].shape[0]):
         raise ValueError("There must be at least one text. Received: none")
     return columns
@@ -93,13 +117,22 @@ def sample_weights(
     return weights
 
 
-def split_batches(batches: ExampleBatches, share: float, seed: int) -> tuple[ExampleBatches, ExampleBatches]:
-    """Batches to learn from, and batches of a share of the examples that is held out, drawn with the seed."""
-    count = len(batches.rows)
+def split_rows(count: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows to learn from, and a share of the rows that is held out, drawn with the seed; both in order.
+
+    Raises:
+        ValueError: one of the two would be empty.
+    """
     held_out = round(count * share)
     if not 0 < held_out < count:
         raise ValueError(
             f"validation_split must leave texts on both sides. Received: validation_split={share!r} of {count} texts"
         )
     order = np.random.default_rng(seed).permutation(count)
-    return batches.subset(np.sort(order[held_out:])), batches.subset(np.sort(order[:held_out]), shuffle=False)
+    return np.sort(order[held_out:]), np.sort(order[:held_out])
+
+
+def split_batches(batches: ExampleBatches, share: float, seed: int) -> tuple[ExampleBatches, ExampleBatches]:
+    """Batches to learn from, and batches of a share of the examples that is held out, drawn with the seed."""
+    learned, held_out = split_rows(len(batches.rows), share, seed)
+    return batches.subset(learned), batches.subset(held_out, shuffle=False)

@@ -18,7 +18,8 @@ def check_windows(windows: int | None, stride: int | None, window_pooling: str, 
     if windows is None and (stride is not None or window_pooling != "mean"):
         raise ValueError(
             "stride and window_pooling are settings of windows. "
-            f"Received: stride={stride!r}, window_pooling={window_pooling!r}, windows=None. Say how many windows, or leave them out."
+            f"Received: stride={stride!r}, window_pooling={window_pooling!r}, windows=None. "
+            "Say how many windows, or leave them out."
         )
     if windows is not None and pairs:
         raise ValueError(

@@ -162,6 +162,7 @@ def _single(texts: Any) -> Any:
     columns = text_columns(texts)
     if len(columns) != 1:
         raise ValueError(
-            "Windows are made of single texts. Received: pairs of texts. Cut pairs by Preprocessor(truncate=...), without windows."
+            "Windows are made of single texts. Received: pairs of texts. "
+            "Cut pairs by Preprocessor(truncate=...), without windows."
         )
     return columns[0]

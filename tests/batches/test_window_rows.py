@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -25,15 +26,13 @@ PAD = 2
 def rows_of(texts: list[list[list[int]]]) -> WindowRows:
     windows = [window for text in texts for window in text]
     flat = np.array([token for window in windows for token in window], np.int32)
-    return WindowRows(
-        TokenRows(flat, flat % 2, np.cumsum([0, *map(len, windows)])), np.cumsum([0, *map(len, texts)])
-    )
+    return WindowRows(TokenRows(flat, flat % 2, np.cumsum([0, *map(len, windows)])), np.cumsum([0, *map(len, texts)]))
 
 
 def texts_of(rows: WindowRows) -> list[list[list[int]]]:
     splits = rows.windows.splits
-    windows = [rows.windows.ids[start:end].tolist() for start, end in zip(splits, splits[1:], strict=False)]
-    return [windows[start:end] for start, end in zip(rows.splits, rows.splits[1:], strict=False)]
+    windows = [rows.windows.ids[start:end].tolist() for start, end in itertools.pairwise(splits)]
+    return [windows[start:end] for start, end in itertools.pairwise(rows.splits)]
 
 
 def test_length_and_lengths() -> None:

@@ -105,7 +105,10 @@ def test_padding_windows_change_nothing(of_windows: str) -> None:
     assert tokens["input_mask"].shape == (R, 3, 7)
     expected = numpy(model(tokens))
     padding = tokens["input_mask"] == 0
-    spoiled = tokens | {"input_word_ids": np.where(padding, 7, tokens["input_word_ids"]), "input_type_ids": padding.astype("int32")}
+    spoiled = tokens | {
+        "input_word_ids": np.where(padding, 7, tokens["input_word_ids"]),
+        "input_type_ids": padding.astype("int32"),
+    }
     np.testing.assert_allclose(numpy(model(spoiled)), expected, atol=1e-6)
     wider = {key: np.pad(ids, ((0, 0), (0, 2), (0, 0))) for key, ids in tokens.items()}
     np.testing.assert_allclose(numpy(model(wider)), expected, atol=1e-6)
@@ -282,7 +285,7 @@ def test_impossible_settings_are_refused(settings: dict[str, Any], message: str)
 
 
 def test_other_libraries_have_no_windows(model: TextClassifier, tmp_path: Any) -> None:
-    message = "transformers has no classifier that reads windows of a text. Received: windows=3."
+    message = "transformers has no classifier that reads windows of a text, or columns beside it. Received: windows=3."
     with pytest.raises(FormatError, match=re.escape(message)):
         save_task(model, tmp_path / "model", format="huggingface")
     assert not (tmp_path / "model").exists()

@@ -113,7 +113,10 @@ def test_separators_are_those_of_the_vocabulary() -> None:
     tokenizer = kbl.WordPieceTokenizer(tokens, special_tokens=special)
     preprocessor = kbl.Preprocessor(tokenizer, max_length=6, pair_separators=2, segment_ids=False)
     found = kbl.TextWindows(preprocessor, 2, 3)(["w1", text_of(6)])
-    assert found["input_word_ids"].numpy().tolist() == [[[0, 6, 2, 1, 1, 1], [1] * 6], [[0, 5, 6, 7, 8, 2], [0, 7, 8, 9, 10, 2]]]
+    assert found["input_word_ids"].numpy().tolist() == [
+        [[0, 6, 2, 1, 1, 1], [1] * 6],
+        [[0, 5, 6, 7, 8, 2], [0, 7, 8, 9, 10, 2]],
+    ]
     assert found["input_mask"].numpy().sum(2).tolist() == [[3, 0], [6, 6]]
 
 
