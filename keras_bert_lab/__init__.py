@@ -57,15 +57,24 @@ from keras_bert_lab.evaluation import (
 )
 from keras_bert_lab.export import ExportedModel, export_saved_model, load_exported
 from keras_bert_lab.formats import load_encoder, load_preprocessor, save_encoder, save_task
-from keras_bert_lab.heads import ClassificationHead, FocalLoss, MaskedLMHead, NextSentenceHead, Pooling
+from keras_bert_lab.heads import ClassificationHead, FocalLoss, MaskedLMHead, NextSentenceHead, Pooling, WindowPooling
 from keras_bert_lab.lab import Lab, compare_runs
-from keras_bert_lab.tasks import Distillation, MaskedLanguageModel, TextClassifier, load_task, student_of, text_vectors
+from keras_bert_lab.tasks import (
+    Distillation,
+    ExtraColumns,
+    MaskedLanguageModel,
+    TextClassifier,
+    load_task,
+    student_of,
+    text_vectors,
+)
 from keras_bert_lab.text import (
     BytePairTokenizer,
     HubPreprocessor,
     Preprocessor,
     SentencePieceTokenizer,
     TextCleaner,
+    TextWindows,
     Vocabulary,
     WordPieceTokenizer,
     WordTokenizer,
@@ -107,6 +116,7 @@ __all__ = [
     "EncoderConfig",
     "ExportError",
     "ExportedModel",
+    "ExtraColumns",
     "FeedForward",
     "FocalLoss",
     "FormatError",
@@ -141,10 +151,12 @@ __all__ = [
     "TemperatureScaling",
     "TextClassifier",
     "TextCleaner",
+    "TextWindows",
     "Triangular",
     "Vocabulary",
     "VocabularyConfig",
     "WarmupCosine",
+    "WindowPooling",
     "WordPieceTokenizer",
     "WordTokenizer",
     "as_text_tensor",

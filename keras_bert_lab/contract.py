@@ -13,6 +13,9 @@ packed row, L layers, H hidden.
 | input_positions | (B, S) | packed rows only: position inside its own text |
 | input_example_starts | (B, K) | packed rows only: where each text starts, -1 = none |
 | masked_lm_positions | (B, P) | masked batches only: where the masked tokens are |
+
+With windows, the three keys of a text batch are (B, W, S). Beside them, a classifier with extra columns takes `input_columns`,
+float32 (B, F): numbers about each text.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from collections.abc import Mapping
 from typing import Any
 
 __all__ = [
+    "COLUMNS",
     "ENCODER_OUTPUT",
     "EXAMPLE_IDS",
     "EXAMPLE_STARTS",
@@ -48,6 +52,7 @@ MASKED_IDS = "masked_lm_ids"
 """Targets (B, P), where a batch has several kinds of them."""
 NEXT_SENTENCE_LABELS = "next_sentence_labels"
 """Targets (B, K), or (B,): 0 = the second text follows, or the two are in order; 1 = it does not, or they are swapped."""
+COLUMNS = "input_columns"
 INPUT_KEYS = (WORD_IDS, MASK, TYPE_IDS)
 
 SEQUENCE_OUTPUT = "sequence_output"

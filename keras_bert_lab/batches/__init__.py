@@ -9,6 +9,7 @@ from keras_bert_lab.batches.numbered_batches import numbered_batches
 from keras_bert_lab.batches.pretraining_batches import PretrainingBatches
 from keras_bert_lab.batches.token_rows import TokenRows, tokenize_rows
 from keras_bert_lab.batches.vocabulary_table import VocabularyTable
+from keras_bert_lab.batches.window_rows import WindowRows, tokenize_windows
 
 __all__ = [
     "Batches",
@@ -20,10 +21,12 @@ __all__ = [
     "PretrainingBatches",
     "TokenRows",
     "VocabularyTable",
+    "WindowRows",
     "as_dataset",
     "as_epochs",
     "check_corpus",
     "numbered_batches",
     "open_corpus",
     "tokenize_rows",
+    "tokenize_windows",
 ]

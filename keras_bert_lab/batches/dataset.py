@@ -130,7 +130,7 @@ def _dataset(generator: Callable[[], Iterable[tuple[Any, ...]]], batches: Batche
         return tf.TensorSpec((None, *shape[: part.ndim - 1]), part.dtype)
 
     signature = (
-        {key: tf.TensorSpec((None, None), array.dtype) for key, array in inputs.items()},
+        {key: tf.TensorSpec((None,) * array.ndim, array.dtype) for key, array in inputs.items()},
         *(spec(part, batches.target_shape) for part in rest),
     )
     return tf.data.Dataset.from_generator(generator, output_signature=signature).prefetch(2)

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from keras_bert_lab.batches.buckets import bucket_batches
+
 __all__ = ["TokenRows", "tokenize_rows"]
 
 # Texts that are tokenised in one call of the ops: enough to use every core, little enough to show progress.
@@ -35,6 +37,19 @@ class TokenRows:
     def lengths(self) -> np.ndarray:
         """Tokens in each row, int64 (R,)."""
         return np.diff(self.splits)
+
+    @property
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """What they are made of."""
+        return self.ids, self.types, self.splits
+
+    def batches(self, batch_size: int, rng: np.random.Generator | None) -> list[tuple[np.ndarray, int]]:
+        """Every row in one batch with rows of similar length, see `bucket_batches`."""
+        return bucket_batches(self.lengths, batch_size, rng)
+
+    def slots(self, rows: np.ndarray, length: int) -> int:
+        """Tokens that a batch of these rows has room for."""
+        return len(rows) * length
 
     def take(self, rows: np.ndarray) -> TokenRows:
         """These rows, in this order."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from keras_bert_lab.data.cell_checks import (
@@ -16,6 +17,7 @@ from keras_bert_lab.data.cell_checks import (
     text_problem,
 )
 from keras_bert_lab.data.delimited import SEPARATORS, other_separator, read_delimited
+from keras_bert_lab.data.extra_cells import EXTRA_KINDS, check_extra_names, extra_kinds, extra_values
 from keras_bert_lab.data.input_files import existing_file
 from keras_bert_lab.data.json_rows import read_json, read_json_lines
 from keras_bert_lab.data.parquet import read_parquet
@@ -121,6 +123,7 @@ def read_table(
     label: str | None = "label",
     text_pair: str | None = None,
     *,
+    columns: Mapping[str, str] | Sequence[str] = (),
     encoding: str = "utf-8",
     drop_unusable: bool = False,
     label_type: str = "name",
@@ -134,17 +137,20 @@ def read_table(
         text: name of the column with the texts.
         label: name of the column with the labels; None = no labels are needed.
         text_pair: name of the column with the second texts, for pairs.
+        columns: more columns, for a classifier that reads them beside the text: name -> "number" or "category"; or the names
+            alone, of which those whose cells are all numbers are numbers. Missing cells stay, as NaN and "".
         encoding: of text files.
         drop_unusable: leave out rows whose text is empty (white space alone counts as empty), missing, no text or no valid
-            Unicode, or whose label is missing; False = such rows are an error.
+            Unicode, or whose label is missing, or in which another column holds something else than its kind; False = such rows
+            are an error.
         label_type: "name" = labels are text (1 becomes "1", True becomes "True"); "number" = finite numbers, for regression.
         separator: between the cells of a .csv or .tsv; None = comma or tab, by the suffix.
         sheet: of an .xlsx: its number, from 0, or its name.
 
     Returns:
-        A pandas DataFrame with the columns `text`, `text_pair` if asked for, `label` if asked for, and the index 0..n-1. Texts
-        are unchanged. `attrs["dropped"]` tells what was left out: a dict "column: problem" -> row numbers, 1 = the first row
-        below the header.
+        A pandas DataFrame with the columns `text`, `text_pair` if asked for, `label` if asked for, those of `columns` by their
+        own names (numbers as float64, categories as text), and the index 0..n-1. Texts are unchanged. `attrs["dropped"]` tells
+        what was left out: a dict "column: problem" -> row numbers, 1 = the first row below the header.
 
     Raises:
         DataError: as `read_columns`; a column that is not there, or there twice; unusable rows, or no other ones.
@@ -154,21 +160,27 @@ def read_table(
     wanted = {role: name for role, name in (("text", text), ("text_pair", text_pair), ("label", label)) if name is not None}
     if len(set(wanted.values())) < len(wanted):
         raise ValueError(f"text, text_pair and label must name different columns. Received: {wanted}")
+    check_extra_names(columns, wanted)
     table = read_columns(path, encoding=encoding, separator=separator, sheet=sheet)
     path = pathlib.Path(path)
     names = list(table.columns)
-    columns, problems, bad = {}, {}, {}
-    for role, name in wanted.items():
-        place = place_of_column(path, names, role, name, separator)
-        columns[role] = table.iloc[:, place]
-        cells = columns[role].tolist()
-        check = text_problem if role != "label" else number_problem if label_type == "number" else label_problem
-        problems[role] = problems_of(cells, check)
+    found, problems, bad = {}, {}, {}
+    places = {role: place_of_column(path, names, role, name, separator) for role, name in wanted.items()}
+    places |= {name: place_of_column(path, names, "columns", name, separator) for name in columns}
+    kinds = extra_kinds(columns, {name: table.iloc[:, places[name]].tolist() for name in columns})
+    checks = dict.fromkeys(wanted, text_problem) | {name: EXTRA_KINDS[kind] for name, kind in kinds.items()}
+    checks["label"] = number_problem if label_type == "number" else label_problem
+    for role, place in places.items():
+        found[role] = table.iloc[:, place]
+        cells = found[role].tolist()
+        problems[role] = problems_of(cells, checks[role])
         if MISSING in problems[role] and table_format(path).kind == "xlsx":
             problems[role] = _tell_formulas(path, sheet, place, problems[role])
+        if role in kinds:
+            problems[role].pop(MISSING, None)  # that stays as it is
         if problems[role]:
-            bad[role] = _summary(name, cells, problems[role])
-    unusable = {row for kinds in problems.values() for rows in kinds.values() for row in rows}
+            bad[role] = _summary(names[place], cells, problems[role])
+    unusable = {row for found_there in problems.values() for rows in found_there.values() for row in rows}
     if unusable and (not drop_unusable or len(unusable) == len(table)):
         first = "row 1 = first object" if table_format(path).kind in ("jsonl", "json") else "row 1 = first row below the header"
         cure = "Fill or remove these rows, or leave them out with drop_unusable=True (--drop_unusable)."
@@ -178,13 +190,14 @@ def read_table(
         )
     if unusable:
         kept = [row - 1 for row in range(1, len(table) + 1) if row not in unusable]
-        columns = {role: column.iloc[kept].reset_index(drop=True) for role, column in columns.items()}
-    if "label" in columns and label_type == "number":
-        columns["label"] = pd.Series(map(as_number, columns["label"].tolist()), dtype="float64")
-    elif "label" in columns and not pd.api.types.is_string_dtype(columns["label"]):
-        columns["label"] = pd.Series(map(as_label, columns["label"].tolist()), dtype=str)
-    result = pd.DataFrame({role: column if column.dtype == float else column.astype(str) for role, column in columns.items()})
+        found = {role: column.iloc[kept].reset_index(drop=True) for role, column in found.items()}
+    if "label" in found and label_type == "number":
+        found["label"] = pd.Series(map(as_number, found["label"].tolist()), dtype="float64")
+    elif "label" in found and not pd.api.types.is_string_dtype(found["label"]):
+        found["label"] = pd.Series(map(as_label, found["label"].tolist()), dtype=str)
+    found |= {name: extra_values(found[name].tolist(), kind) for name, kind in kinds.items()}
+    result = pd.DataFrame({role: column if column.dtype == float else column.astype(str) for role, column in found.items()})
     result.attrs["dropped"] = {
-        f"{wanted[role]}: {kind}": rows for role, kinds in problems.items() for kind, rows in kinds.items()
+        f"{names[places[role]]}: {kind}": rows for role, by_kind in problems.items() for kind, rows in by_kind.items()
     }
     return result

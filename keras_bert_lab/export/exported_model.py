@@ -11,6 +11,9 @@ import numpy as np
 from keras_bert_lab.errors import ExportError
 from keras_bert_lab.export.saved_model import DESCRIPTION
 from keras_bert_lab.lazy import LazyModule
+from keras_bert_lab.tasks.extra_columns import ExtraColumns
+from keras_bert_lab.tasks.table_inputs import check_table
+from keras_bert_lab.tasks.text_inputs import texts_of
 from keras_bert_lab.tasks.thresholds import decisions
 from keras_bert_lab.text.preprocessor import text_columns
 
@@ -31,7 +34,7 @@ class ExportedModel:
         description: what the model is: its kind, labels, inputs, versions.
 
     Call arguments:
-        texts: texts or pairs of texts, in any form that `Preprocessor` takes.
+        texts: texts or pairs of texts, in any form that `Preprocessor` takes; a table for a model with extra columns.
 
     Returns:
         The answers by name, as NumPy arrays; names as `str`.
@@ -49,10 +52,15 @@ class ExportedModel:
         self._serve = self._model.signatures["serving_default"]
 
     def __call__(self, texts: Any) -> dict[str, np.ndarray]:
-        columns = text_columns(texts)
-        names = self.description["inputs"]
+        columns = text_columns(texts_of(texts))
+        kinds = self.description.get("columns") or {}
+        names = [name for name in self.description["inputs"] if name not in kinds]
         if len(columns) != len(names):
             raise ValueError(f"The model takes {' and '.join(names)}. Received: {len(columns)} column(s) of texts")
+        if kinds:
+            extra = ExtraColumns(kinds)
+            check_table(extra, texts)
+            names, columns = [*names, *kinds], [*columns, *map(tf.constant, extra.values(texts).values())]
         answers = {name: value.numpy() for name, value in self._serve(**dict(zip(names, columns, strict=True))).items()}
         return {
             name: np.vectorize(bytes.decode, otypes=[object])(value) if value.dtype.kind in "OS" and value.size else value

@@ -50,6 +50,7 @@ def _write(endpoint: Endpoint, model: keras.Model, folder: pathlib.Path) -> None
         "kind": getattr(model, "kind", None),
         "labels": getattr(model, "labels", None),
         "threshold": getattr(model, "threshold", None),
+        "columns": None if getattr(model, "columns", None) is None else model.columns.kinds,
         "versions": {"tensorflow": tf.__version__, "keras": keras.version()},
     }
     target = folder / DESCRIPTION
@@ -57,19 +58,37 @@ def _write(endpoint: Endpoint, model: keras.Model, folder: pathlib.Path) -> None
     target.write_text(json.dumps(description, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
+def _probe_columns(model: keras.Model, count: int) -> dict[str, np.ndarray]:
+    """For each extra column usual and unusual cells: missing, new and extreme ones."""
+    columns = getattr(model, "columns", None)
+    if columns is None:
+        return {}
+    numbers = np.array([1.5, np.nan, -1e300, 0.0])
+    names = {
+        name: np.array([category.encode() for category in [*columns.learned[name][:1], "", "unheard of"]])
+        for name, kind in columns.kinds.items()
+        if kind == "category"
+    }
+    return {name: np.resize(names.get(name, numbers), count) for name in columns.kinds}
+
+
 def _probe_inputs(endpoint: Endpoint, model: keras.Model) -> dict[str, np.ndarray]:
     texts = _PROBES
     if isinstance(model, MaskedLanguageModel):
         mask = model.preprocessor.tokenizer.vocabulary.special_tokens["mask"]
         texts = [f"{mask} {text}" for text in texts]
+    if getattr(model, "windows", None):
+        texts = [*texts, "not good " * model.preprocessor.row_length]
     if endpoint.name == "text":
-        return {name: np.array([text.encode() for text in texts]) for name in endpoint.inputs}
-    lengths = np.array([1, 3, 5])
+        given = {name: np.array([text.encode() for text in texts]) for name in endpoint.inputs}
+        return given | _probe_columns(model, len(texts))
+    shape = next(iter(endpoint.inputs.values())).shape
+    lengths = np.array([1, 3, 5] if len(shape) == 2 else [[1, 0], [3, 2], [5, 5]])  # (B,), or (B, W) for windows
     mask_id = model.preprocessor.tokenizer.vocabulary.mask_id if isinstance(model, MaskedLanguageModel) else 1
-    width = next(iter(endpoint.inputs.values())).shape[1] or 5  # fixed where the model's own Preprocessor fixes it
-    mask_row = (np.arange(width) < lengths[:, None]).astype(np.int32)
+    width = shape[-1] or 5  # fixed where the model's own Preprocessor fixes it
+    mask_row = (np.arange(width) < lengths[..., None]).astype(np.int32)
     arrays = {"input_word_ids": mask_row * mask_id, "input_mask": mask_row, "input_type_ids": mask_row * 0}
-    return {name: arrays[name] for name in endpoint.inputs}
+    return {name: arrays[name] for name in endpoint.inputs if name in arrays} | _probe_columns(model, 3)
 
 
 def _check(endpoint: Endpoint, model: keras.Model, folder: pathlib.Path) -> None:

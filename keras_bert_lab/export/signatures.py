@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -37,8 +38,8 @@ class Endpoint:
     inputs: dict[str, Any]
 
 
-def _token_specs(length: int | None = None) -> dict[str, Any]:
-    return {key: tf.TensorSpec((None, length), tf.int32, name=key) for key in contract.INPUT_KEYS}
+def _token_specs(*shape: int | None) -> dict[str, Any]:
+    return {key: tf.TensorSpec((None, *shape), tf.int32, name=key) for key in contract.INPUT_KEYS}
 
 
 def _text_specs(pairs: bool) -> dict[str, Any]:
@@ -62,10 +63,39 @@ def _classifier(model: TextClassifier) -> list[Endpoint]:
             "probabilities": outputs,
         }
 
-    def from_text(*texts: Any) -> dict[str, Any]:
-        return answers(model.preprocessor(texts if len(texts) == 2 else texts[0]))
+    texts, columns = _text_specs(bool(model.pairs)), _column_specs(model)
+    ids = _token_specs(None) if model.windows is None else _token_specs(None, None)
 
-    return _text_and_tokens(from_text, answers, pairs=bool(model.pairs))
+    def from_tokens(*arrays: Any) -> dict[str, Any]:
+        inputs = dict(zip([*ids, *columns], arrays, strict=True))
+        if model.columns is not None:
+            inputs[contract.COLUMNS] = model.columns.vectors({name: inputs.pop(name) for name in columns})
+        return answers(inputs)
+
+    def from_text(*values: Any) -> dict[str, Any]:
+        return answers(model.inputs_of(dict(zip([*texts, *columns], values, strict=True))))
+
+    return [
+        Endpoint(name="text", function=from_text, inputs=texts | columns),
+        Endpoint(name="tokens", function=from_tokens, inputs=ids | columns),
+    ]
+
+
+def _column_specs(model: TextClassifier) -> dict[str, Any]:
+    """What is read beside the text.
+
+    Raises:
+        ValueError: a column whose name cannot be that of an input.
+    """
+    if model.columns is None:
+        return {}
+    wrong = [name for name in model.columns.kinds if not re.fullmatch("[A-Za-z][A-Za-z0-9_]*", name)]
+    if wrong:
+        raise ValueError(
+            "The extra columns of an exported model must have names of letters, digits and _, beginning with a letter. "
+            f"Received: {wrong}. Rename them in the table, and train with these names."
+        )
+    return model.columns.specs()
 
 
 def _masked_language_model(model: MaskedLanguageModel) -> list[Endpoint]:
@@ -89,7 +119,7 @@ def _text_and_tokens(from_text: Callable[..., Any], from_tokens: Callable[[Any],
         Endpoint(
             name="tokens",
             function=lambda *arrays: from_tokens(dict(zip(contract.INPUT_KEYS, arrays, strict=True))),
-            inputs=_token_specs(),
+            inputs=_token_specs(None),
         ),
     ]
 

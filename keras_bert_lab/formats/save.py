@@ -153,6 +153,12 @@ def save_task(
             head = task.head if isinstance(task.head, MaskedLMHead) else None
             _write_tfhub(task.encoder, task.preprocessor, fresh, head)
         else:
+            if getattr(task, "windows", None) is not None or getattr(task, "columns", None) is not None:
+                found = f"windows={task.windows}" if task.columns is None else f"columns={task.columns.kinds}"
+                raise FormatError(
+                    "transformers has no classifier that reads windows of a text, or columns beside it. "
+                    f"Received: {found}. Save the task in our own format, or its encoder alone."
+                )
             heads = [head for head in (task.head, getattr(task, "next_sentence_head", None)) if head is not None]
             labels = task.labels if isinstance(task.head, ClassificationHead) else ()
             write_huggingface(task.encoder, task.preprocessor, fresh, heads, labels, dtype)

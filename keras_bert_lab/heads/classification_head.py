@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -39,7 +40,7 @@ class ClassificationHead(keras.layers.Layer):
             "relu" in DistilBERT, "gelu" in ELECTRA; None = no such layer, as in BERT and ALBERT.
 
     Call arguments:
-        hidden: the encoder's dict of outputs.
+        hidden: the encoder's dict of outputs, or one vector for each text, (B, H), which stands for the pooled one.
         padding_mask: int32 (B, S), 1 = real token; needed for pooling "mean" and "max".
         training: whether dropout is on.
 
@@ -92,7 +93,7 @@ class ClassificationHead(keras.layers.Layer):
     def build(self, input_shape: Any, *_: Any) -> None:
         if self.built:
             return
-        hidden_size = input_shape[contract.SEQUENCE_OUTPUT][-1]
+        hidden_size = (input_shape[contract.SEQUENCE_OUTPUT] if isinstance(input_shape, Mapping) else input_shape)[-1]
         if self.transform is not None:
             self.transform_layer = keras.layers.Dense(
                 hidden_size,
@@ -104,17 +105,20 @@ class ClassificationHead(keras.layers.Layer):
             self.transform_layer.build((None, hidden_size))
         self.classes.build((None, hidden_size))
 
-    def logits(self, hidden: dict[str, Any], padding_mask: Any = None, training: bool | None = None) -> Any:
+    def logits(self, hidden: Any, padding_mask: Any = None, training: bool | None = None) -> Any:
         """The scores before the activation, float32 (B, 1) or (B, C)."""
-        states = self.dropout_layer(self.pooling_layer(hidden, padding_mask), training=training)
+        pooled = self.pooling_layer(hidden, padding_mask) if isinstance(hidden, Mapping) else hidden
+        states = self.dropout_layer(pooled, training=training)
         if self.transform_layer is not None:
             states = self.dropout_layer(self.transform_layer(states), training=training)
         return self.classes(states)
 
-    def call(self, hidden: dict[str, Any], padding_mask: Any = None, training: bool | None = None) -> Any:
+    def call(self, hidden: Any, padding_mask: Any = None, training: bool | None = None) -> Any:
         return self.activation(self.logits(hidden, padding_mask, training))
 
-    def compute_output_spec(self, hidden: dict[str, Any], padding_mask: Any = None, training: bool | None = None) -> Any:
+    def compute_output_spec(self, hidden: Any, padding_mask: Any = None, training: bool | None = None) -> Any:
+        if not isinstance(hidden, Mapping):
+            return keras.KerasTensor((*hidden.shape[:-1], self.classes.units), dtype="float32")
         pooled = self.pooling_layer.compute_output_shape(
             {name: states.shape for name, states in hidden.items() if hasattr(states, "shape")}
         )

@@ -10,22 +10,46 @@ import numpy as np
 
 from keras_bert_lab.config import OptimizerConfig, check_integer, check_share
 from keras_bert_lab.data import check_known_labels, check_labels, read_table
+from keras_bert_lab.data.splits import split_rows
 from keras_bert_lab.encoder import set_trainable
 from keras_bert_lab.evaluation import classification_report, plot_learning_curves, tfidf_baseline
 from keras_bert_lab.formats import open_source
-from keras_bert_lab.lazy import LazyModule
+from keras_bert_lab.heads import FocalLoss
 from keras_bert_lab.recipes.models import is_ours, with_rate
 from keras_bert_lab.recipes.runs import LARGEST_SEED, plain, run_of
-from keras_bert_lab.recipes.tables import announce_dropped, texts_of
+from keras_bert_lab.recipes.tables import announce_dropped, split_labels, texts_of
 from keras_bert_lab.tasks import TextClassifier
-from keras_bert_lab.training import build_adamw
+from keras_bert_lab.tasks.labels import label_names
+from keras_bert_lab.text import TextCleaner
+from keras_bert_lab.training import GradualUnfreezing, build_adamw
 
 __all__ = ["train"]
 
 _OPTIMIZER = OptimizerConfig(learning_rate=None)
 _RATE = 5e-4
 
-model_selection = LazyModule("sklearn.model_selection", install="scikit-learn")
+
+def _kind(kind: str, separator: str | None) -> str:
+    """The kind, as far as it follows from the settings."""
+    if separator is None and kind != "multi_label":
+        return kind
+    if separator is None or kind not in ("auto", "multi_label"):
+        raise ValueError(
+            f"label_separator belongs to kind multi_label: both or none. Received: kind={kind!r}, label_separator={separator!r}"
+        )
+    return "multi_label"
+
+
+def _loss(kind: str, name: str, gamma: float, smoothing: float) -> Any:
+    """The loss that was asked for."""
+    if name == "auto" and not smoothing:
+        return "auto"
+    if kind == "regression":
+        raise ValueError(
+            "loss and label_smoothing are for labels, not for numbers. "
+            f"Received: kind='regression', loss={name!r}, label_smoothing={smoothing}"
+        )
+    return FocalLoss(gamma=gamma if name == "focal" else 0.0, label_smoothing=smoothing)
 
 
 def _split(table: Any, share: float, seed: int, kind: str) -> tuple[Any, Any]:

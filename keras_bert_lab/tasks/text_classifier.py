@@ -13,24 +13,29 @@ from keras_bert_lab import contract
 from keras_bert_lab.batches import ExampleBatches, as_dataset
 from keras_bert_lab.encoder import Encoder
 from keras_bert_lab.formats import Checkpoint, TaskFolder, open_source
-from keras_bert_lab.heads import ClassificationHead
+from keras_bert_lab.heads import ClassificationHead, WindowPooling
 from keras_bert_lab.heads.kinds import check_loss, kind_of
 from keras_bert_lab.lazy import LazyModule
+from keras_bert_lab.tasks.extra_columns import ExtraColumns
 from keras_bert_lab.tasks.labels import encode_labels, label_names
 from keras_bert_lab.tasks.parts import Task, check_fit, refuse_settings
 from keras_bert_lab.tasks.pretrained import classifier_parts
+from keras_bert_lab.tasks.table_inputs import check_table, column_vectors, learned_columns, row_vectors, with_columns
 from keras_bert_lab.tasks.text_inputs import (
     check_class_weight,
     in_order_of_texts,
     is_dataset,
+    is_table,
     is_texts,
     sample_weights,
     some_texts,
-    split_batches,
+    split_examples,
+    texts_of,
     tokenized,
 )
 from keras_bert_lab.tasks.thresholds import check_threshold, decisions
-from keras_bert_lab.text import Preprocessor
+from keras_bert_lab.tasks.windows import as_rows, by_text, check_windows
+from keras_bert_lab.text import Preprocessor, TextWindows
 from keras_bert_lab.training import AdamW, Progress, training_data
 
 __all__ = ["TextClassifier"]
@@ -57,16 +62,24 @@ class TextClassifier(Task, keras.Model):
         threshold: the probability above which `predict_text` and the exported model give the second of two labels, or each of
             several ("multi_label": one number, or one for each label); None = 0.5. An attribute too, see `choose_threshold`. It
             changes no probability, no score, and no metric that Keras watches.
+        windows: a text that is longer than the preprocessor's rows is read in up to this many windows, each a row of its own,
+            whose pooled vectors become one; None = texts are cut. For single texts, not for pairs.
+        stride: most tokens between the beginnings of two windows, see `TextWindows`.
+        window_pooling: "mean" or "max" of the windows' vectors.
+        columns: what is read beside the text: name of a column -> "number" or "category", or `ExtraColumns`. `fit` on a table
+            teaches it the rows that the model is trained on; the vector goes to the head behind the pooled one. All that takes
+            texts then takes tables: a DataFrame or a dict with "text" ("text_pair") and these columns.
 
     Call arguments:
-        inputs: string tensor (B,), a list of two such tensors, or the contract dict.
+        inputs: string tensor (B,), a list of two such tensors, or the contract dict; with `windows` also the dict of
+            `TextWindows`, (B, W, S); with `columns` a dict of tensors, or the contract dict with "input_columns".
         training: whether dropout is on.
 
     Returns:
         Probabilities float32: (B, 1) for binary (of the second label), (B, C) else; regression: numbers (B, 1).
 
     Raises:
-        ValueError: a preprocessor that does not fit the encoder, or labels that do not fit the kind.
+        ValueError: a preprocessor that does not fit the encoder, labels that do not fit the kind, or impossible windows.
 
     Reference: Devlin et al. 2018, section 4.1.
     """
@@ -82,6 +95,10 @@ class TextClassifier(Task, keras.Model):
         pairs: bool | None = None,
         transform: str | None = None,
         threshold: Any = None,
+        windows: int | None = None,
+        stride: int | None = None,
+        window_pooling: str = "mean",
+        columns: Mapping[str, str] | ExtraColumns | None = None,
         name: str | None = "text_classifier",
         **kwargs: Any,
     ) -> None:
@@ -101,6 +118,16 @@ class TextClassifier(Task, keras.Model):
         self.pairs = pairs
         self.transform = transform
         self.threshold = threshold
+        check_windows(windows, stride, window_pooling, pairs)
+        self.windows = windows
+        self.stride = stride
+        self.window_pooling = window_pooling
+        self.text_windows: TextWindows | None = None
+        self.window_pooling_layer: WindowPooling | None = None
+        if windows is not None:
+            self.text_windows = TextWindows(preprocessor, windows, stride)
+            self.window_pooling_layer = WindowPooling(window_pooling, dtype=self.dtype_policy, name="window_pooling")
+        self.columns = columns if columns is None or isinstance(columns, ExtraColumns) else ExtraColumns(columns)
         self.encoder = encoder
         self.preprocessor = preprocessor
         self.head = ClassificationHead(
@@ -145,7 +172,7 @@ class TextClassifier(Task, keras.Model):
             max_length: tokens of a text that are read, the rest is cut off; by default what the source says.
             truncate: what is cut off, see `Preprocessor`; by default what the source says, else "round_robin".
             ignore: settings of a config file that are known to be harmless.
-            **kwargs: of the model, e.g. `dtype`, `name`.
+            **kwargs: of the model, e.g. `windows`, `dtype`, `name`.
 
         Raises:
             FormatError: nothing there, nothing known; a file that is damaged, not complete, or does not fit.
@@ -173,12 +200,21 @@ class TextClassifier(Task, keras.Model):
 
     def build(self, input_shape: Any = None) -> None:
         if not self.built:
-            self.head.build({contract.SEQUENCE_OUTPUT: (None, None, self.encoder.config.hidden_size)})
+            more = 0 if self.columns is None else self.columns.width
+            self.head.build((None, self.encoder.config.hidden_size + more))
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        if not isinstance(inputs, Mapping):
-            inputs = self.preprocessor(inputs)
-        return self.head(self.encoder(inputs), padding_mask=inputs[contract.MASK])
+        if not isinstance(inputs, Mapping) or is_table(inputs):
+            inputs = self.inputs_of(inputs)
+        if self.window_pooling_layer is None and self.columns is None:
+            return self.head(self.encoder(inputs), padding_mask=inputs[contract.MASK])
+        rows = {key: as_rows(inputs[key]) for key in contract.INPUT_KEYS}  # (B, W, S) -> (B W, S)
+        vectors = self.head.pooling_layer(self.encoder(rows), padding_mask=rows[contract.MASK])  # (B W, H)
+        if self.window_pooling_layer is not None:
+            vectors = self.window_pooling_layer(*by_text(vectors, inputs[contract.MASK]))  # (B, H)
+        if self.columns is not None:
+            vectors = with_columns(vectors, inputs, self.columns.width)
+        return self.head(vectors)
 
     def compile(self, optimizer: Any = "auto", loss: Any = "auto", metrics: Any = "auto", **kwargs: Any) -> None:
         """Like `keras.Model.compile`; what is left out follows from the kind.
@@ -209,6 +245,7 @@ class TextClassifier(Task, keras.Model):
         seed: int | None = None,
         class_weight: Mapping[Any, float] | str | None = None,
         sample_weight: Any = None,
+        learned: ExtraColumns | None = None,
     ) -> ExampleBatches:
         """Texts, tokenised once, as numbered batches of similar length; for `as_dataset` and own training loops.
 
@@ -219,7 +256,9 @@ class TextClassifier(Task, keras.Model):
             seed: shuffles; None = no shuffling.
             class_weight: weights by label name or number; or "balanced": all labels weigh the same in sum.
             sample_weight: one number for each text.
+            learned: what the extra columns have learned, where it is not yet the model's.
         """
+        check_table(self.columns, texts)
         columns = some_texts(texts)
         if self.pairs is not None and self.pairs != (len(columns) == 2):
             raise ValueError(
@@ -234,17 +273,24 @@ class TextClassifier(Task, keras.Model):
                     f"There must be one label for each text. Received: {int(columns[0].shape[0])} texts, {len(targets)} labels"
                 )
             weights = sample_weights(targets, self.labels, class_weight, sample_weight, self.kind)
-        rows = tokenized(self.preprocessor, columns)
+        vectors = row_vectors(learned or self.columns, texts, int(columns[0].shape[0]))
+        rows = tokenized(self.text_windows or self.preprocessor, columns)
         pad_id = self.preprocessor.tokenizer.vocabulary.pad_id
-        return ExampleBatches(rows, pad_id, batch_size, targets, weights, seed, self.preprocessor.row_length)
+        return ExampleBatches(rows, pad_id, batch_size, targets, weights, seed, self.preprocessor.row_length, vectors)
+
+    def inputs_of(self, texts: Any) -> dict[str, Any]:
+        """What the model takes, out of texts or a table: the contract dict, (B, S), or (B, W, S) with `windows`."""
+        check_table(self.columns, texts)
+        inputs = (self.text_windows or self.preprocessor)(texts_of(texts))
+        return inputs if self.columns is None else {**inputs, contract.COLUMNS: column_vectors(self.columns, texts)}
 
     def _dataset_of(self, x: Any) -> Any:
         """A `tf.data.Dataset` of (texts, labels) batches -> one of (token ids, targets) batches; others stay as they are."""
-        if isinstance(_texts_of(x), Mapping):
+        if isinstance(_texts_of(x), Mapping) and not is_table(_texts_of(x)):
             return x
 
         def prepared(texts: Any, *rest: Any) -> Any:
-            inputs = self.preprocessor(texts)
+            inputs = self.inputs_of(texts)
             return (inputs, *rest) if rest else inputs
 
         return x.map(prepared)
@@ -269,7 +315,8 @@ class TextClassifier(Task, keras.Model):
         Texts are tokenised once and put into batches of similar length; order and batches are a pure function of `seed`.
 
         Args:
-            x: texts or pairs of texts (lists, Series, arrays, tensors), or a `tf.data.Dataset` of (texts, targets) batches.
+            x: texts or pairs of texts (lists, Series, arrays, tensors), a table of them (a DataFrame or a dict with "text" and,
+                for pairs, "text_pair"), or a `tf.data.Dataset` of (texts, targets) batches.
             y: labels, by name or number.
             batch_size: texts in a batch; 32 by default.
             epochs, verbose, callbacks: as in `keras.Model.fit`; with `verbose` a `Progress` bar is shown.
@@ -284,9 +331,9 @@ class TextClassifier(Task, keras.Model):
         """
         callbacks = list(callbacks or [])
         if is_dataset(x):
-            if self.pairs is None and not isinstance(_texts_of(x), Mapping):
-                self.pairs = isinstance(_texts_of(x), tuple)
-            x = self._dataset_of(x)
+            given, x = _texts_of(x), self._dataset_of(x)
+            if self.pairs is None and (is_table(given) or not isinstance(given, Mapping)):
+                self.pairs = isinstance(texts_of(given), tuple)
         if not is_texts(x):
             if isinstance(class_weight, str):
                 raise ValueError(
@@ -312,16 +359,20 @@ class TextClassifier(Task, keras.Model):
         refuse_settings(kwargs)
         check_class_weight(class_weight, self.labels, self.kind)
         size = batch_size or 32
-        train = self.batches(x, y, size, seed, sample_weight=sample_weight)
-        self.pairs = len(some_texts(x)) == 2  # only now: what is refused decides nothing
+        parts = None
+        if validation_split and validation_data is None:
+            parts = split_examples(encode_labels(y, self.labels, self.kind), validation_split, seed, self.kind)
+        learned = learned_columns(self.columns, x, None if parts is None else parts[0])
+        train = self.batches(x, y, size, seed, sample_weight=sample_weight, learned=learned)
+        self.pairs, self.columns = len(some_texts(x)) == 2, learned  # only now: what is refused decides nothing
         if is_dataset(validation_data):
             validation_data = self._dataset_of(validation_data)
         elif validation_data is not None:
             texts, targets, *weights = validation_data
             held_out = self.batches(texts, targets, size, sample_weight=weights[0] if weights else None)
             validation_data = as_dataset(held_out, epochs=1)
-        elif validation_split:
-            train, held_out = split_batches(train, validation_split, seed, self.kind)
+        elif parts is not None:
+            train, held_out = train.subset(parts[0]), train.subset(parts[1], shuffle=False)
             validation_data = as_dataset(held_out, epochs=1)
         # Only now: "balanced" means the texts that are learned from, and texts that are held out count as they are.
         train.weights = sample_weights(train.targets, self.labels, class_weight, train.weights, self.kind)
@@ -387,7 +438,17 @@ class TextClassifier(Task, keras.Model):
             "pairs": self.pairs,
             "transform": self.transform,
             "threshold": self.threshold,
+            "windows": self.windows,
+            "stride": self.stride,
+            "window_pooling": self.window_pooling,
+            "columns": None if self.columns is None else self.columns.get_config(),
         }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> TextClassifier:
+        columns = config.get("columns")
+        made = None if columns is None else ExtraColumns.from_config(columns)
+        return super().from_config({**config, "columns": made}, custom_objects)
 
 
 def _texts_of(dataset: Any) -> Any:

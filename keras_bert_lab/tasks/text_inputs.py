@@ -7,20 +7,22 @@ from typing import Any
 
 import numpy as np
 
-from keras_bert_lab.batches import ExampleBatches, TokenRows, tokenize_rows
+from keras_bert_lab.batches import ExampleBatches, TokenRows, WindowRows, tokenize_rows, tokenize_windows
 from keras_bert_lab.data.splits import split_rows
 from keras_bert_lab.lazy import LazyModule
-from keras_bert_lab.text import Preprocessor
+from keras_bert_lab.text import Preprocessor, TextWindows
 from keras_bert_lab.text.preprocessor import text_columns
 
 __all__ = [
     "check_class_weight",
     "in_order_of_texts",
     "is_dataset",
+    "is_table",
     "is_texts",
     "sample_weights",
     "some_texts",
-    "split_batches",
+    "split_examples",
+    "texts_of",
     "tokenized",
 ]
 
@@ -33,8 +35,22 @@ def is_dataset(x: Any) -> bool:
     return any(kind.__module__.startswith("tensorflow.python.data") for kind in type(x).__mro__)
 
 
+def is_table(x: Any) -> bool:
+    """Whether x is a table with texts: a DataFrame, or a dict of columns, one of which is "text"."""
+    return (isinstance(x, Mapping) or hasattr(x, "columns")) and "text" in x
+
+
+def texts_of(x: Any) -> Any:
+    """The texts, or both texts of pairs, of a table; anything else as it is."""
+    if not is_table(x):
+        return x
+    return (x["text"], x["text_pair"]) if "text_pair" in x else x["text"]
+
+
 def is_texts(x: Any) -> bool:
-    """Whether x holds texts (or pairs of texts) in one of the forms that `Preprocessor` takes."""
+    """Whether x holds texts (or pairs of texts) in one of the forms that `Preprocessor` takes, or in a table."""
+    if is_table(x):
+        return True
     if isinstance(x, Mapping) or x is None or is_dataset(x):
         return False
     if isinstance(x, (str, bytes)):
@@ -53,19 +69,22 @@ def some_texts(texts: Any) -> list[Any]:
         DataError: a text that is no string.
         ValueError: pairs with columns of different length, or no text at all.
     """
-    columns = text_columns(texts)
+    columns = text_columns(texts_of(texts))
     if not int(columns[0].shape[0]):
         raise ValueError("There must be at least one text. Received: none")
     return columns
 
 
-def tokenized(preprocessor: Preprocessor, columns: list[Any]) -> TokenRows:
-    """Tokenise all rows once: special tokens added, long rows cut."""
-    return tokenize_rows(
-        lambda part: preprocessor.rows(part if len(part) == 2 else part[0]),
-        int(columns[0].shape[0]),
-        lambda rows: [column[rows] for column in columns],
-    )
+def tokenized(source: Preprocessor | TextWindows, columns: list[Any]) -> TokenRows | WindowRows:
+    """Tokenise all rows once: special tokens added, long rows cut, or cut into windows."""
+    count = int(columns[0].shape[0])
+
+    def part_of(rows: slice) -> Any:
+        return columns[0][rows] if len(columns) == 1 else [column[rows] for column in columns]
+
+    if isinstance(source, TextWindows):
+        return tokenize_windows(source.rows, count, part_of)
+    return tokenize_rows(source.rows, count, part_of)
 
 
 def in_order_of_texts(batches: ExampleBatches, found: np.ndarray) -> np.ndarray:
@@ -141,13 +160,16 @@ def sample_weights(
     return weights
 
 
-def split_batches(batches: ExampleBatches, share: float, seed: int, kind: str) -> tuple[ExampleBatches, ExampleBatches]:
-    """Batches to learn from, and batches of a share of the examples that is held out, drawn with the seed; see `split_rows`.
+def split_examples(targets: np.ndarray, share: float, seed: int, kind: str) -> tuple[np.ndarray, np.ndarray]:
+    """Rows to learn from, and a share of the rows that is held out, drawn with the seed; see `split_rows`.
 
     Where a text has one of several labels, each label has the same share of both.
+
+    Args:
+        targets: encoded labels.
+        share: how much is held out.
+        seed: of the draw.
+        kind: of classification.
     """
-    labels = None
-    if batches.targets is not None and kind in ("binary", "multi_class"):
-        labels = batches.targets.reshape(-1).astype(int)
-    learned, held_out = split_rows(len(batches.rows), share, seed, labels)
-    return batches.subset(learned), batches.subset(held_out, shuffle=False)
+    labels = targets.reshape(-1).astype(int) if kind in ("binary", "multi_class") else None
+    return split_rows(len(targets), share, seed, labels)

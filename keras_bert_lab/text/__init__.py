@@ -7,6 +7,7 @@ from keras_bert_lab.text.preprocessor import Preprocessor
 from keras_bert_lab.text.sentence_piece_tokenizer import SentencePieceTokenizer
 from keras_bert_lab.text.text_cleaner import TextCleaner
 from keras_bert_lab.text.text_tensor import as_text_tensor
+from keras_bert_lab.text.text_windows import TextWindows
 from keras_bert_lab.text.train_wordpiece import train_wordpiece
 from keras_bert_lab.text.vocabulary import Vocabulary, read_vocabulary
 from keras_bert_lab.text.word_tokenizer import WordTokenizer
@@ -19,6 +20,7 @@ __all__ = [
     "Preprocessor",
     "SentencePieceTokenizer",
     "TextCleaner",
+    "TextWindows",
     "Vocabulary",
     "WordPieceTokenizer",
     "WordTokenizer",

@@ -184,9 +184,13 @@ class Preprocessor(keras.layers.Layer):
 
     def rows(self, texts: Any, special_tokens: bool = False) -> tuple[Any, Any]:
         """The rows before padding: token ids and segment ids, ragged int32 (B, tokens), cut to `row_length`."""
+        segments = self.segments(texts, special_tokens)
+        return self.joined(segments, self.row_length)
+
+    def segments(self, texts: Any, special_tokens: bool = False) -> list[Any]:
+        """The tokens of texts, cleaned if there is a cleaner: one ragged int32 (B, tokens), or two for pairs."""
         columns = [self.cleaned(column) for column in text_columns(texts)]
-        segments = [self.tokenizer.tokenize(column, special_tokens=special_tokens) for column in columns]
-        return self._joined(segments, self.row_length)
+        return [self.tokenizer.tokenize(column, special_tokens=special_tokens) for column in columns]
 
     def cleaned(self, column: Any) -> Any:
         """What the tokenizer gets of texts: string tensor (B,) -> string tensor (B,)."""
@@ -199,9 +203,10 @@ class Preprocessor(keras.layers.Layer):
             segments: what the tokenizer gives.
             length: a number, or a tensor of one.
         """
-        return self._padded(*self._joined(segments, length), length)
+        return self.padded(*self.joined(segments, length), length)
 
-    def _joined(self, segments: list[Any], length: Any) -> tuple[Any, Any]:
+    def joined(self, segments: list[Any], length: Any) -> tuple[Any, Any]:
+        """The same before padding: token ids and segment ids, ragged int32 (B, tokens)."""
         specials = 2 if len(segments) == 1 else 2 + self.pair_separators
         segments = self._trimmed(segments, length - specials)
         vocabulary = self.tokenizer.vocabulary
@@ -217,9 +222,10 @@ class Preprocessor(keras.layers.Layer):
         return tf.concat([first, second], axis=1), tf.concat([tf.zeros_like(first), types], axis=1)
 
     def call(self, texts: Any, special_tokens: bool = False) -> dict[str, Any]:
-        return self._padded(*self.rows(texts, special_tokens), self.sequence_length)
+        return self.padded(*self.rows(texts, special_tokens), self.sequence_length)
 
-    def _padded(self, ids: Any, types: Any, length: Any) -> dict[str, Any]:
+    def padded(self, ids: Any, types: Any, length: Any) -> dict[str, Any]:
+        """Rows before padding -> the contract dict with rows of `length` tokens, None = as many as the longest has."""
         shape = tf.stack([-1, length]) if tf.is_tensor(length) else (None, length)
         word_ids = ids.to_tensor(self.tokenizer.vocabulary.pad_id, shape=shape)
         return {

@@ -63,7 +63,8 @@ def memory_of(rates: Sequence[float] | np.ndarray) -> float:
 
 def _average(losses: np.ndarray, memory: float) -> tuple[np.ndarray, np.ndarray]:
     """Means that weigh each step by memory^distance, on both sides, divided by the weights that are there (so there is no bias at
-    the ends); and the standard error of each, where one loss has that of 1."""
+    the ends); and the standard error of each, where one loss has that of 1.
+    """
     places = np.arange(len(losses))
     weights = memory ** np.abs(places[:, None] - places)
     weights /= weights.sum(axis=1, keepdims=True)

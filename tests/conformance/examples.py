@@ -14,7 +14,7 @@ import numpy as np
 
 from keras_bert_lab.encoder import Embeddings, Encoder, EncoderBlock, FeedForward, HubEncoder, SelfAttention
 from keras_bert_lab.encoder.dropout import Dropout
-from keras_bert_lab.heads import ClassificationHead, MaskedLMHead, NextSentenceHead, Pooling
+from keras_bert_lab.heads import ClassificationHead, MaskedLMHead, NextSentenceHead, Pooling, WindowPooling
 from tests.samples import MAX_POSITIONS, B, D, F, H, N, S, V, batch, config, randomise, states, symbolic
 from tests.small_hub_models import packed_encoder
 
@@ -66,6 +66,11 @@ def _hidden() -> dict[str, np.ndarray]:
 
 def _masked() -> dict[str, np.ndarray]:
     return batch() | {"masked_lm_positions": np.random.default_rng(9).integers(0, S, (B, 3)).astype("int32")}
+
+
+def _windows() -> dict[str, np.ndarray]:
+    """Three windows a text, of which some are padding."""
+    return {"vectors": states(B, 3, H), "is_window": (np.arange(3) < np.arange(B)[:, None] % 3 + 1).astype("int32")}
 
 
 def _attend(layer: Any, tensors: dict[str, Any]) -> Any:
@@ -186,6 +191,25 @@ EXAMPLES = [
         make=lambda dtype: Pooling("max", dtype=dtype),
         inputs=_hidden,
         call=_head,
+    ),
+    Example(
+        name="window_pooling_max",
+        make=lambda dtype: WindowPooling("max", dtype=dtype),
+        inputs=_windows,
+        call=lambda layer, x: layer(x["vectors"], x["is_window"]),
+    ),
+    Example(
+        name="window_pooling_mean",
+        make=lambda dtype: WindowPooling(dtype=dtype),
+        inputs=_windows,
+        call=lambda layer, x: layer(x["vectors"], x["is_window"]),
+    ),
+    Example(
+        name="classification_head_of_vectors",
+        make=lambda dtype: ClassificationHead(5, kind="multi_label", dtype=dtype),
+        inputs=lambda: {"vectors": states(B, 3, H)},
+        call=lambda layer, x: layer(x["vectors"]),
+        float32_outputs=True,
     ),
     Example(
         name="classification_head_multi_class",

@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 from keras_bert_lab import AdamW, DataError, TextClassifier
-from keras_bert_lab.tasks.text_inputs import split_batches
+from keras_bert_lab.tasks.text_inputs import split_examples
 from tests.samples import numpy
 from tests.tasks.small_tasks import LABELS, NUMBERS, TEXTS, classifier, encoder, preprocessor
 
@@ -294,13 +294,11 @@ def test_validation_data_may_be_a_dataset() -> None:
 def test_a_split_holds_out_a_share_drawn_with_the_seed() -> None:
     model = classifier()
     batches = model.batches([f"{'very ' * row}good" for row in range(R)], LABELS, 3, seed=5)
-    train, held_out = split_batches(batches, 0.27, 5, model.kind)
-    lengths = [train.rows.lengths.tolist(), held_out.rows.lengths.tolist()]
-    assert [len(part) for part in lengths] == [8, 3]
-    assert sorted(lengths[0] + lengths[1]) == list(range(3, 3 + R))  # [CLS] ... good [SEP], each text once
-    again = split_batches(batches, 0.27, 5, model.kind)[1].rows.lengths.tolist()
-    assert again == lengths[1]
-    assert {tuple(split_batches(batches, 0.27, seed, model.kind)[1].rows.lengths) for seed in range(7)} != {tuple(lengths[1])}
+    learned, held_out = (part.tolist() for part in split_examples(batches.targets, 0.27, 5, model.kind))
+    assert [len(learned), len(held_out)] == [8, 3]
+    assert sorted(learned + held_out) == list(range(R))
+    assert split_examples(batches.targets, 0.27, 5, model.kind)[1].tolist() == held_out
+    assert {tuple(split_examples(batches.targets, 0.27, seed, model.kind)[1]) for seed in range(7)} != {tuple(held_out)}
     assert model.fit(TEXTS, LABELS, verbose=0, validation_split=0.27).history["val_loss"][0] > 0
 
 

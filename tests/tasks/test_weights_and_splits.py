@@ -13,7 +13,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from keras_bert_lab import FocalLoss, TextClassifier
 from keras_bert_lab.batches import ExampleBatches
 from keras_bert_lab.tasks import text_classifier
-from keras_bert_lab.tasks.text_inputs import split_batches
+from keras_bert_lab.tasks.text_inputs import split_examples
 from tests.samples import numpy
 from tests.tasks.small_tasks import LABELS, NUMBERS, TEXTS, classifier, preprocessor
 
@@ -110,10 +110,10 @@ def test_labels_have_the_same_shares_of_both_parts(kind: str) -> None:
     batches = model.batches(TEXTS_41, labels)
     counts = set()
     for seed in range(11):
-        learned, held_out = split_batches(batches, 0.25, seed, kind)
-        assert (len(learned.rows), len(held_out.rows)) == (31, 10)
-        assert held_out.targets is not None
-        column = held_out.targets[:, 0] if held_out.targets.ndim == 2 else held_out.targets
+        learned, held_out = split_examples(batches.targets, 0.25, seed, kind)
+        assert (len(learned), len(held_out)) == (31, 10)
+        targets = batches.targets[held_out]
+        column = targets[:, 0] if targets.ndim == 2 else targets
         counts.add(tuple(np.bincount(column.astype(int), minlength=3)))
     if kind in ("multi_label", "regression"):
         assert len(counts) > 2  # drawn at random
