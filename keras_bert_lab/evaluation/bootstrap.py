@@ -87,7 +87,7 @@ def bootstrap_interval(
 
     Example:
         >>> low, high = bootstrap_interval("accuracy", ["a"] * 50 + ["b"] * 50, ["a"] * 90 + ["b"] * 10)
-        >>> 0.50 < low < 0.55 and 0.65 < high < 0.70
+        >>> 0.48 < low < 0.53 and 0.67 < high < 0.72  # 0.6 of 100
         True
     """
     check_integer("resamples", resamples, 2)

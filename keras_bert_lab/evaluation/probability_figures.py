@@ -70,8 +70,8 @@ def label_losses(true: np.ndarray, table: np.ndarray) -> np.ndarray:
     """
     if true.ndim == 2:
         of_each = np.where(true, table, 1.0 - table)
-        return -np.log(np.clip(of_each, SMALLEST, 1.0)).mean(axis=1)
-    return -np.log(np.clip(table[np.arange(len(true)), true], SMALLEST, 1.0))
+        return 0.0 - np.log(np.clip(of_each, SMALLEST, 1.0)).mean(axis=1)
+    return 0.0 - np.log(np.clip(table[np.arange(len(true)), true], SMALLEST, 1.0))
 
 
 def squared_errors(true: np.ndarray, table: np.ndarray) -> np.ndarray:

@@ -89,7 +89,7 @@ def _best(edges: np.ndarray, values: np.ndarray, is_whole: bool) -> float:
     starts, ends = borders[::2], borders[1::2]
     lows, highs = edges[starts], edges[ends]
     middles = (lows + highs) / 2
-    best = np.lexsort((np.abs(middles - 0.5), np.round(lows - highs, 12)))[0]
+    best = np.lexsort((np.abs(middles - 0.5), np.round(lows - highs, 6)))[0]
     if not is_whole:
         return float(edges[(starts[best] + ends[best] - 1) // 2])
     for middle in (float(f"{middles[best]:.6g}"), float(middles[best])):  # few digits, if they do
