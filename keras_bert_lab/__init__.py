@@ -11,8 +11,11 @@ from keras_bert_lab.batches import PretrainingBatches, open_corpus
 from keras_bert_lab.batches.prepare_corpus import prepare_corpus
 from keras_bert_lab.config import ArchitectureConfig, EncoderConfig, MaskingConfig, OptimizerConfig, VocabularyConfig
 from keras_bert_lab.data import (
+    TableCheck,
+    TableProblem,
     check_known_labels,
     check_labels,
+    check_table,
     read_columns,
     read_corpus,
     read_table,
@@ -90,6 +93,8 @@ __all__ = [
     "SelfAttention",
     "SentencePieceTokenizer",
     "StopSignals",
+    "TableCheck",
+    "TableProblem",
     "TextClassifier",
     "Vocabulary",
     "VocabularyConfig",
@@ -98,6 +103,7 @@ __all__ = [
     "as_text_tensor",
     "check_known_labels",
     "check_labels",
+    "check_table",
     "classification_report",
     "export_saved_model",
     "hub",
