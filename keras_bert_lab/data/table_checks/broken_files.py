@@ -135,7 +135,9 @@ def _is_open(lines: list[str], separator: str) -> bool:
 
 
 def _delimited(text: str, separator: str, found: BrokenFile) -> None:
-    records = [(line, record) for line, record in _records(text, separator, found) if "".join(record).strip() or len(record) > 1]
+    records = [
+        (line, record) for line, record in _records(text, separator, found) if "".join(record).strip() or len(record) > 1
+    ]
     if not records:
         return
     found.names = records[0][1]

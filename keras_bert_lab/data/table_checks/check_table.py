@@ -8,7 +8,7 @@ from keras_bert_lab.config import check_integer
 from keras_bert_lab.data.table_checks.cell_findings import check_cells
 from keras_bert_lab.data.table_checks.duplicates import check_duplicates
 from keras_bert_lab.data.table_checks.examined_table import ExaminedTable
-from keras_bert_lab.data.table_checks.label_findings import check_labels_across, check_labels_of, check_numbers, label_names
+from keras_bert_lab.data.table_checks.label_findings import check_labels_across, check_labels_of, check_numbers, check_swapped, label_names
 from keras_bert_lab.data.table_checks.lengths import check_lengths, check_preprocessor
 from keras_bert_lab.data.table_checks.opening import open_table
 from keras_bert_lab.data.table_checks.table_check import TableCheck
@@ -41,7 +41,7 @@ def check_table(
     Nothing is changed. What `read_table` refuses, its first problem alone, is reported here with everything else.
 
     Args:
-        table: what is learned from: a DataFrame (of `read_table` or another one), or the path of a file that `read_table` takes.
+        table: what is learned from: a DataFrame (of `read_table` or another one), or the path of a file for `read_table`.
         test: what is tested with, in the same form.
         validation: what is validated with, in the same form.
         preprocessor: counts tokens and unknown ones (see `load_preprocessor`); None = lengths are guessed from the characters.
@@ -84,6 +84,8 @@ def check_table(
     tables = [open_table(each, part, wanted, **how) for part, each in given.items() if each is not None]
     names, summaries = [], []
     for each in tables:
+        if label_type == "name":
+            check_swapped(each)
         check_cells(each, label_type, sheet)
         names.append(label_names(each) if label_type == "name" else [[] for _ in range(each.rows)])
         check_texts(each, names[-1])

@@ -58,9 +58,7 @@ def check_duplicates(tables: list[ExaminedTable], labels: list[list[str | None]]
     ]
 
 
-def _collected(
-    tables: list[ExaminedTable], labels: list[list[str | None]], roles: list[str]
-) -> tuple[_Texts, list[WordIds]]:
+def _collected(tables: list[ExaminedTable], labels: list[list[str | None]], roles: list[str]) -> tuple[_Texts, list[WordIds]]:
     texts, columns = _Texts(), [WordIds() for _ in roles]
     exact: dict[tuple[str, ...], int] = {}
     folded: dict[tuple[str, ...], int] = {}
@@ -117,9 +115,7 @@ def _within(place: int, table: ExaminedTable, texts: _Texts, alike: dict[int, li
     same: list[tuple[int, int]] = []
     close: list[tuple[int, int]] = []
     by_text: dict[int, list[tuple[int, str]]] = {}
-    for where, row, name, words, label in zip(
-        texts.table, texts.row, texts.exact, texts.folded, texts.label, strict=True
-    ):
+    for where, row, name, words, label in zip(texts.table, texts.row, texts.exact, texts.folded, texts.label, strict=True):
         if where != place:
             continue
         if label is not None:
@@ -163,9 +159,7 @@ def _across(
     close: list[tuple[int, int]] = []
     clashes: list[tuple[int, int]] = []
     distinct = set()
-    for where, row, name, words, label in zip(
-        texts.table, texts.row, texts.exact, texts.folded, texts.label, strict=True
-    ):
+    for where, row, name, words, label in zip(texts.table, texts.row, texts.exact, texts.folded, texts.label, strict=True):
         if where != second:
             continue
         if name in exact:
@@ -194,7 +188,8 @@ def _across(
 
 
 def _compared(table: ExaminedTable, other: ExaminedTable, pair: tuple[int, int]) -> str:
-    ours, theirs = table.cells["text"][pair[0]], other.cells["text"][pair[1]]
+    both = [(table.cells[role][pair[0]], other.cells[role][pair[1]]) for role in table.text_roles]
+    ours, theirs = next(cells for cells in both if cells[0] != cells[1])
     start = next((place for place, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), min(len(ours), len(theirs)))
     start = max(0, start - 10)
     return f"They differ first at {shown(ours[start:])} and {shown(theirs[start:])}."

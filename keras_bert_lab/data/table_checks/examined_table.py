@@ -79,7 +79,7 @@ class ExaminedTable:
                 of=self.rows,
                 rows=rows,
                 column=self.names.get(role) if role is not None else None,
-                example="" if example is None else example if kind in _WRITTEN else shown(example),
+                example="" if example is None else example if kind in _WRITTEN else shown(example, _WIDTH),
                 detail=detail,
                 other=other,
                 other_rows=tuple(place + 1 for place in other_places),
@@ -87,4 +87,5 @@ class ExaminedTable:
         )
 
 
-_WRITTEN = frozenset({"wrong_encoding", "mojibake", "windows_characters"})  # their examples are sentences
+_WIDTH = 100
+_WRITTEN = frozenset({"wrong_encoding", "mojibake", "windows_characters", "truncated"})  # their examples are sentences

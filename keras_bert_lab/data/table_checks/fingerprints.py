@@ -72,7 +72,8 @@ def signatures(rows: list[np.ndarray]) -> np.ndarray:
     """MinHash of the word pairs of each text, uint32 (texts, 48): the share of equal numbers in two rows is near their Jaccard
     similarity. Texts of one word are all alike.
 
-    Reference: Broder 1997, "On the resemblance and containment of documents"; multiply-shift hashing of Dietzfelbinger et al. 1997.
+    Reference: Broder 1997, "On the resemblance and containment of documents"; multiply-shift hashing of Dietzfelbinger and
+        others 1997.
     """
     count = _BANDS * _ROWS
     rng = np.random.Generator(np.random.PCG64(0))
@@ -96,9 +97,9 @@ def signatures(rows: list[np.ndarray]) -> np.ndarray:
 def candidate_pairs(signs: np.ndarray, least: float) -> np.ndarray:
     """Pairs of texts (smaller place first) whose signatures agree so far that they may be similar, int64 (pairs, 2).
 
-    Texts are grouped by bands of 4 numbers, 12 times; within a group each is compared with the first and with its neighbours, so
-    the time grows with the number of texts, not with its square. Two texts of Jaccard similarity 0.8 meet with a probability
-    of 1 - (1 - 0.8^4)^12 = 0.998.
+    Texts are grouped by bands of 4 numbers, 12 times; within a group each is compared with the first and with its neighbours,
+    so the time grows with the number of texts, not with its square. Two texts of Jaccard similarity 0.8 meet with a
+    probability of 1 - (1 - 0.8^4)^12 = 0.998.
 
     Args:
         signs: of `signatures`.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import difflib
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -12,15 +13,29 @@ import numpy as np
 from keras_bert_lab.data.cell_checks import as_label, as_number, label_problem, number_problem
 from keras_bert_lab.data.table_checks.examined_table import ExaminedTable
 from keras_bert_lab.data.table_checks.text_patterns import is_placeholder
-from keras_bert_lab.data.wording import folded, listed, nearest, plural
+from keras_bert_lab.data.wording import folded, listed, nearest, plural, shown
 
-__all__ = ["check_labels_across", "check_labels_of", "check_numbers", "label_names"]
+__all__ = ["check_labels_across", "check_labels_of", "check_numbers", "check_swapped", "label_names"]
 
 _IMBALANCE = 0.9  # share of the largest class
 _MANY = 20  # classes, from which on numbers look like measurements
 _ALIKE = 0.85  # of two names, as difflib counts
 _SHIFT = 0.15  # total variation distance between the shares of classes
 _NEGATIONS = ("a", "an", "dis", "il", "im", "in", "ir", "mis", "no", "non", "not", "un")
+
+
+def check_swapped(table: ExaminedTable) -> None:
+    """Report texts and labels that look exchanged: longer labels than texts, and more different ones; then exchange them."""
+    texts = [text for _, text in table.texts()]
+    labels = [cell for cell in table.cells.get("label", []) if isinstance(cell, str)]
+    if len(texts) < 5 or len(labels) < 5 or len(set(labels)) <= len(set(texts)):
+        return
+    ours, theirs = (float(np.mean([len(cell) for cell in cells])) for cells in (texts, labels))
+    if theirs > 1.5 * ours:
+        detail = f"Labels have {theirs:.0f} characters on average, texts {ours:.0f}. All else is told with the two exchanged."
+        table.report("columns_swapped", role="label", example=labels[0], detail=detail)
+        for named in (table.cells, table.names):
+            named["text"], named["label"] = named["label"], named["text"]
 
 
 def label_names(table: ExaminedTable) -> list[list[str]]:
@@ -56,7 +71,9 @@ def check_labels_of(table: ExaminedTable, names: list[list[str]], rare: int) -> 
     total = sum(map(len, rows.values()))
     if not total:
         return
-    marks = sorted(row for name, found in rows.items() if is_placeholder(name) and name.strip().casefold() != "none" for row in found)
+    marks = sorted(
+        row for name, found in rows.items() if is_placeholder(name) and name.strip().casefold() != "none" for row in found
+    )
     if marks:
         table.report("label_placeholders", marks, role="label")
     if len(rows) == 1:
@@ -67,9 +84,11 @@ def check_labels_of(table: ExaminedTable, names: list[list[str]], rare: int) -> 
     misspelt = _spellings(table, rows)
     few = {name: found for name, found in rows.items() if len(found) < rare and name not in misspelt}
     if few:
-        counts = ", ".join(f"{name!r} {len(found)}" for name, found in sorted(few.items(), key=lambda item: len(item[1]))[:10])
+        counts = ", ".join(f"{shown(name)} {len(found)}" for name, found in sorted(few.items(), key=lambda item: len(item[1]))[:10])
         places = sorted({row for found in few.values() for row in found})
-        detail = f"{plural(len(few), 'class').replace('classs', 'classes')} of {len(rows)} with fewer than {rare} rows: {counts}."
+        detail = (
+            f"{plural(len(few), 'class').replace('classs', 'classes')} of {len(rows)} with fewer than {rare} rows: {counts}."
+        )
         table.report("rare_classes", places, role="label", detail=detail)
     largest = max(rows, key=lambda name: len(rows[name]))
     if len(rows[largest]) / total >= _IMBALANCE:
@@ -85,14 +104,6 @@ def _no_classes(table: ExaminedTable, rows: dict[str, list[int]], total: int) ->
     ):  # fmt: skip
         detail = f"{len(rows):,} different numbers in {total:,} rows, from {min(numbers):g} to {max(numbers):g}."
         table.report("labels_like_numbers", role="label", detail=detail)
-        return True
-    texts = [len(text) for role in table.text_roles for _, text in table.texts(role)]
-    lengths = np.mean([len(name) for name, found in rows.items() for _ in found])
-    if texts and total >= 5 and lengths > 1.5 * np.mean(texts):
-        table.report(
-            "columns_swapped", role="label", example=next(iter(rows)),
-            detail=f"Labels have {lengths:.0f} characters on average, texts {np.mean(texts):.0f}.",
-        )  # fmt: skip
         return True
     if total >= 20 and len(rows) > 0.5 * total:
         table.report(
@@ -112,8 +123,8 @@ def _spellings(table: ExaminedTable, rows: dict[str, list[int]]) -> set[str]:
         alike = [sorted(group, key=lambda name: -len(rows[name])) for group in groups.values() if len(group) > 1]
         others = [name for group in alike for name in group[1:] if name not in wrong]
         if others:
-            shown = "; ".join(" and ".join(f"{name!r} ({len(rows[name]):,})" for name in group) for group in alike[:10])
-            table.report(kind, sorted(row for name in others for row in rows[name]), role="label", detail=shown + ".")
+            listed_names = "; ".join(" and ".join(f"{shown(name)} ({len(rows[name]):,})" for name in group) for group in alike[:10])
+            table.report(kind, sorted(row for name in others for row in rows[name]), role="label", detail=listed_names + ".")
             wrong.update(others)
     typos = {}
     for name in sorted(rows):
@@ -123,8 +134,10 @@ def _spellings(table: ExaminedTable, rows: dict[str, list[int]]) -> set[str]:
         if meant:
             typos[name] = max(meant, key=lambda other: len(rows[other]))
     if typos:
-        shown = "; ".join(f"{name!r} ({len(rows[name]):,}), probably {meant!r} ({len(rows[meant]):,})" for name, meant in typos.items())
-        table.report("label_typos", sorted(row for name in typos for row in rows[name]), role="label", detail=shown + ".")
+        listed_names = "; ".join(
+            f"{name!r} ({len(rows[name]):,}), probably {meant!r} ({len(rows[meant]):,})" for name, meant in typos.items()
+        )
+        table.report("label_typos", sorted(row for name in typos for row in rows[name]), role="label", detail=listed_names + ".")
     return wrong | set(typos)
 
 
@@ -133,10 +146,15 @@ def _as_number_key(name: str) -> str:
     return name if math.isnan(number) else repr(number)
 
 
+def _is_negated(name: str, other: str) -> bool:
+    return any(other == f"{negation}{joint}{name}" for negation in _NEGATIONS for joint in ("", "_", "-", " "))
+
+
 def _misspelt(name: str, other: str, count: int, other_count: int) -> bool:
     """Whether a rare name is probably a common one with a slip of the fingers.
 
-    Names that differ in digits only, or in a prefix that negates, are different: "class1" and "class2", "typical" and "atypical".
+    Names that differ in digits only, or in a prefix that negates, are different: "class1" and "class2", "typical" and
+    "atypical".
 
     Example:
         >>> _misspelt("postive", "positive", 2, 90), _misspelt("atypical", "typical", 2, 90), _misspelt("a1", "a2", 2, 90)
@@ -148,8 +166,7 @@ def _misspelt(name: str, other: str, count: int, other_count: int) -> bool:
     letters = ["".join(each for each in text if each.isalpha()) for text in (ours, theirs)]
     if letters[0] == letters[1]:
         return [each for each in ours if each.isdigit()] == [each for each in theirs if each.isdigit()]
-    if any(negation + short == long or f"{negation}_{short}" == long or f"{negation}-{short}" == long or f"{negation} {short}" == long
-           for negation in _NEGATIONS for short, long in ((ours, theirs), (theirs, ours))):  # fmt: skip
+    if _is_negated(ours, theirs) or _is_negated(theirs, ours):
         return False
     return difflib.SequenceMatcher(None, ours, theirs, autojunk=False).ratio() >= _ALIKE
 
@@ -159,7 +176,7 @@ def _order(table: ExaminedTable, names: list[list[str]], rows: dict[str, list[in
     sequence = [each[0] for each in names if len(each) == 1]
     if len(sequence) < 20:
         return
-    changes = sum(first != second for first, second in zip(sequence, sequence[1:], strict=False))
+    changes = sum(first != second for first, second in itertools.pairwise(sequence))
     shares = np.array([len(found) for found in rows.values()]) / len(sequence)
     expected = (len(sequence) - 1) * (1 - float(np.square(shares).sum()))
     if changes <= 0.1 * expected or changes == len(rows) - 1 < expected / 3:
@@ -189,10 +206,14 @@ def check_labels_across(table: ExaminedTable, learned: ExaminedTable, names: lis
         table.report("class_only_in_test", places, role="label", detail="; ".join(parts) + ".", other=learned.where)
     absent = [name for name in classes if name not in rows]
     if absent:
-        table.report("class_missing_in_test", role="label", detail=f"None of its rows has {listed(absent)}.", other=learned.where)
+        table.report(
+            "class_missing_in_test", role="label", detail=f"None of its rows has {listed(absent)}.", other=learned.where
+        )
     totals = [sum(map(len, found.values())) for found in (rows, classes)]
     both = set(rows) | set(classes)
-    shares = {name: [len(found.get(name, ())) / total for found, total in zip((rows, classes), totals, strict=True)] for name in both}
+    shares = {
+        name: [len(found.get(name, ())) / total for found, total in zip((rows, classes), totals, strict=True)] for name in both
+    }
     distance = sum(abs(ours - theirs) for ours, theirs in shares.values()) / 2
     chance = sum(math.sqrt(theirs * (1 - theirs) / totals[0]) for _, theirs in shares.values())
     if distance > _SHIFT + chance and not unknown:

@@ -81,9 +81,20 @@ def check_lengths(
     if long.any():
         lost = int((lengths - limit)[long].sum())
         word = "guessed from the characters, " if preprocessor is None else ""
-        detail = f"The model reads {limit:,} tokens ({word}the longest text has {lengths.max():,}); {lost / lengths.sum():.1%} of all tokens are cut off."
-        table.report("truncated", [row for row, is_long in zip(rows, long, strict=True) if is_long], role="text", example="", detail=detail)
-    strange_rows = [row for row, count, length in zip(rows, unknown, lengths, strict=True) if count >= 2 and count > _UNKNOWN * length]
+        detail = (
+            f"The model reads {limit:,} tokens ({word}the longest text has {lengths.max():,}); "
+            f"{lost / lengths.sum():.1%} of all tokens are cut off."
+        )
+        table.report(
+            "truncated",
+            [row for row, is_long in zip(rows, long, strict=True) if is_long],
+            role="text",
+            example="",
+            detail=detail,
+        )
+    strange_rows = [
+        row for row, count, length in zip(rows, unknown, lengths, strict=True) if count >= 2 and count > _UNKNOWN * length
+    ]
     share = float(unknown.sum() / max(1, lengths.sum()))
     if strange_rows:
         table.report("unknown_tokens", strange_rows, role="text", detail=f"{share:.2%} of all tokens are unknown.")

@@ -124,7 +124,9 @@ def _take(table: ExaminedTable, names: list[str], columns: list[list[Any]], want
     if table.rows and len(lacking) == len(wanted) and not table.cells:
         headless = [place for place, name in enumerate(names) if name and columns[place].count(name) > 0]
         if headless and len(names) >= len(wanted) and len(headless) < len(names):
-            table.report("no_header", [], detail=f"The first row is {listed(names)}, and {names[headless[0]]!r} occurs below it.")
+            table.report(
+                "no_header", [], detail=f"The first row is {listed(names)}, and {names[headless[0]]!r} occurs below it."
+            )
             return
     for role, name in lacking.items():
         table.report(

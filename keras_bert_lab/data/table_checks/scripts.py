@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import functools
+import itertools
 import re
 import unicodedata
 
@@ -50,7 +51,7 @@ def word_of_two_scripts(text: str) -> str | None:
     for found in _ALIKE.finditer(text):
         # "αβHomo" is a joined name; look-alikes stand between letters of the other script
         scripts = [_script(character) for character in found[0]]
-        changes = sum(first != second for first, second in zip(scripts, scripts[1:], strict=False))
+        changes = sum(first != second for first, second in itertools.pairwise(scripts))
         if changes > 1:
             return found[0]
     return None

@@ -12,6 +12,7 @@ from keras_bert_lab.data.wording import plural
 __all__ = ["TableCheck"]
 
 _CLASSES = 12
+_WIDTH = 30
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,11 +51,15 @@ class TableCheck:
         return "\n".join([*lines, *(str(each) for each in self.problems)])
 
 
+def _short(name: str) -> str:
+    return name if len(name) <= _WIDTH else f"{name[: _WIDTH - 3]}..."
+
+
 def _summary(table: dict[str, Any]) -> str:
     lines = [f"{table['where']}: {plural(table['rows'], 'row')}, {table['usable']:,} of them usable"]
     classes = table["classes"]
     if classes:
-        names = [f"{name} {count:,} ({count / max(1, sum(classes.values())):.1%})" for name, count in classes.items()]
+        names = [f"{_short(name)} {count:,} ({count / max(1, sum(classes.values())):.1%})" for name, count in classes.items()]
         more = f" and {len(names) - _CLASSES} more" if len(names) > _CLASSES else ""
         lines.append(f"    {len(names)} classes: {', '.join(names[:_CLASSES])}{more}")
     numbers = table["numbers"]

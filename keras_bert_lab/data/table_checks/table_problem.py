@@ -64,8 +64,8 @@ class TableProblem:
 
     @property
     def rank(self) -> tuple[int, float]:
-        """The smaller, the more it would cost: first how grave, then how many rows."""
-        return list(SEVERITIES).index(self.severity), -self.share
+        """The smaller, the more it would cost: first how grave, then how many rows, and how much of each is lost."""
+        return list(SEVERITIES).index(self.severity), -self.share * KINDS[self.kind].weight
 
     def place(self) -> str:
         """The rows concerned, in words.

@@ -64,7 +64,8 @@ def _example(kind: str, text: str) -> str:
         return mended(text) or ""
     found = _FINDERS[kind].search(text) if kind in _FINDERS else None
     if kind == "windows_characters" and found is not None:
-        return f"{shown(_around(text, found.start()))}, where {found[0]!r} was {found[0].encode('latin-1').decode('cp1252', 'replace')!r}"
+        was = found[0].encode("latin-1").decode("cp1252", "replace")
+        return f"{shown(_around(text, found.start()))}, where {found[0]!r} was {was!r}"
     return text if found is None else _around(text, found.start())
 
 
@@ -116,7 +117,7 @@ def _lengths(table: ExaminedTable, role: str, texts: list[tuple[int, str]]) -> N
     middle, high = np.median(characters), np.quantile(characters, 0.99)
     if len(texts) >= 20:
         short = rows[(characters <= 0.05 * middle) & (characters <= 20)].tolist()
-        if short and middle >= 100:
+        if short and middle >= 200:
             table.report("very_short", short, role=role, detail=f"Half of the texts have {middle:,.0f} characters or more.")
         far = max(5 * high if len(texts) >= 1000 else 20 * middle, 2000)
         long = rows[characters > far].tolist()
@@ -137,7 +138,7 @@ def _swallowed(table: ExaminedTable, role: str, texts: list[tuple[int, str]], na
     known = [re.escape(name) for name, count in labels.most_common(50) if count > 1 or len(labels) < 10]
     if not known or table.kind not in ("csv", "tsv", "frame"):
         return
-    ends = re.compile(rf"""[,;\t|]["']?(?:{'|'.join(known)})["']?\s*\n""")
+    ends = re.compile(rf"""[,;\t|]["']?(?:{"|".join(known)})["']?\s*\n""")
     places = [row for row, text in texts if "\n" in text and ends.search(text)]
     if places:
         text = table.cells[role][places[0]]
@@ -171,4 +172,6 @@ def _leaks(table: ExaminedTable, role: str, texts: list[tuple[int, str]], names:
         elsewhere = sum(word in f" {' '.join(words_of(text))} " for text in rest) / max(1, len(rest))
         if elsewhere <= 1 - _LEAK:
             rows = [row for row, text in texts if names[row] == [name]]
-            table.report("label_leak", rows, role=role, detail=f"Nearly all texts of {name!r} hold the word, {elsewhere:.0%} of others.")
+            table.report(
+                "label_leak", rows, role=role, detail=f"Nearly all texts of {name!r} hold the word, {elsewhere:.0%} of others."
+            )

@@ -24,10 +24,9 @@ _BYTES = re.compile(r"""b(['"]).*\1""", re.DOTALL)
 _URL = re.compile(r"(?:(?:https?|ftp)://|www\.)\S+(?:\s+(?:(?:https?|ftp)://|www\.)\S+)*", re.IGNORECASE)
 _NUMBERS = re.compile(r"[\d\s.,:;/%+\-()€$£#*]*\d[\d\s.,:;/%+\-()€$£#*]*")
 _FORMULA = re.compile(r"=[A-Z][A-Z.]+\(.*\)|=[$A-Z]{1,4}\d+(?:[-+*/&:].*)?", re.DOTALL | re.IGNORECASE)
-_LONG_WORD = re.compile(r"\w{101,}")
 _PLACEHOLDERS = frozenset({
-    "n/a", "na", "n.a.", "nan", "null", "(null)", "none", "nil", "undefined", "-", "--", "---", "?", "xxx", "tbd", "todo", "test",
-    "#ref!", "#n/a", "#value!", "#div/0!", "#name?", "#num!", "#null!", "#nv", "#bezug!", "#wert!", "<na>", "[removed]",
+    "n/a", "na", "n.a.", "nan", "null", "(null)", "none", "nil", "undefined", "-", "--", "---", "?", "xxx", "tbd", "todo",
+    "test", "#ref!", "#n/a", "#value!", "#div/0!", "#name?", "#num!", "#null!", "#nv", "#bezug!", "#wert!", "<na>", "[removed]",
     "[deleted]", "no comment", "no text", "not available", "not applicable", "lorem ipsum",
 })  # fmt: skip
 
