@@ -16,7 +16,7 @@ from keras_bert_lab.data.wording import listed, plural, reason, shown
 
 __all__ = ["BrokenFile", "read_broken"]
 
-_PIECE = 1 << 20
+_PIECE = 1 << 16
 _MARKS = {
     codecs.BOM_UTF32_LE: "utf-32",
     codecs.BOM_UTF32_BE: "utf-32",
@@ -46,7 +46,8 @@ def _content(path: pathlib.Path, found: BrokenFile) -> bytes:
     with path.open("rb") as raw:
         try:
             file = unpacked(path, raw)
-            while piece := file.read(_PIECE):
+            read = getattr(file, "read1", file.read)  # which gives what there is before it stops at the damage
+            while piece := read(_PIECE):
                 pieces.append(piece)
         except Exception as error:  # each packing has errors of its own
             found.problems.append(("damaged_file", [], f"Unpacking stopped: {reason(error)}.", None))

@@ -53,7 +53,7 @@ def open_table(
     try:
         frame = read_columns(path, encoding=encoding, separator=separator, sheet=sheet)
     except DataError as error:
-        if kind not in ("csv", "tsv", "jsonl"):
+        if kind not in ("csv", "tsv", "jsonl") or "It starts like" in str(error):  # another kind of file
             table.report("no_rows" if "no row below it" in str(error) else "unreadable_file", detail=reason(error) + ".")
             return table
         _take_broken(table, path, error, wanted, encoding, separator)
