@@ -36,9 +36,13 @@ from keras_bert_lab.errors import DataError, ExportError, FormatError, KerasBert
 from keras_bert_lab.evaluation import (
     ClassificationReport,
     classification_report,
+    plot_class_counts,
     plot_confusion_matrix,
     plot_learning_curves,
+    plot_table_problems,
+    plot_text_lengths,
     tfidf_baseline,
+    write_check_page,
 )
 from keras_bert_lab.export import ExportedModel, export_saved_model, load_exported
 from keras_bert_lab.formats import load_encoder, load_preprocessor, save_encoder, save_task
@@ -112,8 +116,11 @@ __all__ = [
     "load_preprocessor",
     "load_task",
     "open_corpus",
+    "plot_class_counts",
     "plot_confusion_matrix",
     "plot_learning_curves",
+    "plot_table_problems",
+    "plot_text_lengths",
     "prepare_corpus",
     "read_columns",
     "read_corpus",
@@ -127,5 +134,6 @@ __all__ = [
     "student_of",
     "tfidf_baseline",
     "train_wordpiece",
+    "write_check_page",
     "write_table",
 ]

@@ -61,8 +61,11 @@ NAMES = [
     "load_preprocessor",
     "load_task",
     "open_corpus",
+    "plot_class_counts",
     "plot_confusion_matrix",
     "plot_learning_curves",
+    "plot_table_problems",
+    "plot_text_lengths",
     "prepare_corpus",
     "read_columns",
     "read_corpus",
@@ -76,6 +79,7 @@ NAMES = [
     "student_of",
     "tfidf_baseline",
     "train_wordpiece",
+    "write_check_page",
     "write_table",
 ]
 
