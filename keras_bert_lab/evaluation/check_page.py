@@ -52,7 +52,9 @@ def check_page_folder(folder: str | os.PathLike[str], overwrite: bool = False) -
         raise DataError(f"output must be a folder. Received: {folder}, which is a file.")
     found = [name for name in (PAGE, *_PICTURES) if (folder / name).exists()]
     if found and not overwrite:
-        raise DataError(f"{folder} has {' and '.join(found)} already. Choose another folder, or pass overwrite=True (--overwrite).")
+        raise DataError(
+            f"{folder} has {' and '.join(found)} already. Choose another folder, or pass overwrite=True (--overwrite)."
+        )
 
 
 def write_check_page(check: TableCheck, folder: str | os.PathLike[str], *, overwrite: bool = False) -> pathlib.Path:

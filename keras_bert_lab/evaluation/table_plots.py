@@ -1,4 +1,4 @@
-"""Pictures of what a look at the data found. Each function takes the axes to draw on, returns them, and shows nothing by itself."""
+"""Pictures of what a look at the data found. Each function takes axes, returns them, and shows nothing by itself."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ def _axes(ax: Any, rows: int = 8) -> Any:
 
 
 def _short(name: str) -> str:
+    name = name if name == name.strip() and name.isprintable() else repr(name)
     return (name if len(name) <= _WIDTH else f"{name[: _WIDTH - 3]}...").replace("$", r"\$")  # no formulas
 
 
@@ -95,6 +96,7 @@ def plot_text_lengths(check: TableCheck, ax: Any = None) -> Any:
     limit = tables[0]["lengths"]["limit"]
     ax.axvline(limit, color="#555555", ls="--", lw=1.2, label=f"the model reads {limit:,}")
     ax.set_xscale("log")
+    ax.set_xlim(left=max(1, 0.8 * min(table["lengths"]["min"] for table in tables)))
     ax.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))
     ax.yaxis.set_major_formatter(ticker.PercentFormatter(1.0))
     ax.set_xlabel("tokens of a text" + (", guessed from its characters" if tables[0]["lengths"]["guessed"] else ""))
@@ -122,11 +124,12 @@ def plot_table_problems(check: TableCheck, ax: Any = None) -> Any:
     shares = [problem.share for problem in problems]
     colours = [_COLOURS[problem.severity] for problem in problems]
     bars = ax.barh(range(len(problems)), shares, color=colours, hatch=["" if problem.rows else "//" for problem in problems])
-    rows = [f"{len(problem.rows):,} rows" if problem.rows else "the whole file" for problem in problems]
+    rows = [f"{len(problem.rows):,} rows" if problem.rows else "the whole table" for problem in problems]
     ax.bar_label(bars, ["1 row" if text == "1 rows" else text for text in rows], padding=3, fontsize="small")
     ax.set_yticks(range(len(problems)), [f"{parts[problem.where]}: {problem.title}" for problem in problems], fontsize="small")
     ax.invert_yaxis()
-    ax.set_xlim(0, 1.25 * max(shares))
+    ax.set_xlim(0, 1.35 * max(shares))
+    ax.set_xticks([tick for tick in ax.get_xticks() if 0 <= tick <= 1])
     ax.xaxis.set_major_formatter(ticker.PercentFormatter(1.0))
     more = len(check.problems) - len(problems)
     ax.set_xlabel("share of the rows" + (f"; {more} more problems" if more else ""))

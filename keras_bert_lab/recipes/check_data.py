@@ -42,8 +42,8 @@ def check_data(
         label: the column of labels; null = there are none.
         text_pair: the column of second texts, for pairs.
         label_type: name, or number for regression.
-        encoder: the model that is to be trained, as in `train`: its tokenizer counts tokens, and those it does not know. Without
-            it lengths are guessed from the characters.
+        encoder: the model that is to be trained, as in `train`: its tokenizer counts tokens, and those it does not know.
+            Without it lengths are guessed from the characters.
         max_length: tokens of a text that are read; by default the most that the encoder takes, or 512.
         rare: a class with fewer rows is reported.
         near_duplicates: also look for texts that are almost the same.

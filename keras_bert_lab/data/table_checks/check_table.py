@@ -8,7 +8,13 @@ from keras_bert_lab.config import check_integer
 from keras_bert_lab.data.table_checks.cell_findings import check_cells
 from keras_bert_lab.data.table_checks.duplicates import check_duplicates
 from keras_bert_lab.data.table_checks.examined_table import ExaminedTable
-from keras_bert_lab.data.table_checks.label_findings import check_labels_across, check_labels_of, check_numbers, check_swapped, label_names
+from keras_bert_lab.data.table_checks.label_findings import (
+    check_labels_across,
+    check_labels_of,
+    check_numbers,
+    check_swapped,
+    label_names,
+)
 from keras_bert_lab.data.table_checks.lengths import check_lengths, check_preprocessor
 from keras_bert_lab.data.table_checks.opening import open_table
 from keras_bert_lab.data.table_checks.table_check import TableCheck
@@ -96,8 +102,8 @@ def check_table(
         check_labels_of(tables[0], names[0], rare)
         for each, labels in zip(tables[1:], names[1:], strict=True):
             check_labels_across(each, tables[0], labels, names[0])
-    single = [[row[0] if len(row) == 1 else None for row in labels] for labels in names]
-    shared = check_duplicates(tables, single, near_duplicates)
+    joined = [[" + ".join(row) or None for row in labels] for labels in names]
+    shared = check_duplicates(tables, joined, near_duplicates)
     if 0 < tables[0].rows < _FEW:
         tables[0].report("few_rows", detail=f"{tables[0].rows} rows.")
     problems = sorted((problem for each in tables for problem in each.problems), key=lambda problem: problem.rank)

@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_bert_lab.data.table_checks.examined_table import ExaminedTable
 from keras_bert_lab.data.table_checks.fingerprints import WordIds, candidate_pairs, shared_share, signatures, words_of
-from keras_bert_lab.data.wording import shown
+from keras_bert_lab.data.wording import plural, shown
 
 __all__ = ["check_duplicates"]
 
@@ -135,7 +135,7 @@ def _within(place: int, table: ExaminedTable, texts: _Texts, alike: dict[int, li
     pairs = sorted((row, next(other for other, name in rows if name != label)) for rows in clashes for row, label in rows)
     if pairs:
         names = dict(row for rows in clashes for row in rows)
-        detail = f"{len(clashes):,} texts; the first has {names[pairs[0][0]]!r} and {names[pairs[0][1]]!r}."
+        detail = f"{plural(len(clashes), 'text')}; the first has {names[pairs[0][0]]!r} and {names[pairs[0][1]]!r}."
         _report(table, "conflicting_labels", pairs, detail)
 
 

@@ -79,7 +79,7 @@ class ExaminedTable:
                 of=self.rows,
                 rows=rows,
                 column=self.names.get(role) if role is not None else None,
-                example="" if example is None else example if kind in _WRITTEN else shown(example, _WIDTH),
+                example="" if example in (None, "") else example if kind in _WRITTEN else shown(example, _WIDTH),
                 detail=detail,
                 other=other,
                 other_rows=tuple(place + 1 for place in other_places),

@@ -84,7 +84,9 @@ def check_labels_of(table: ExaminedTable, names: list[list[str]], rare: int) -> 
     misspelt = _spellings(table, rows)
     few = {name: found for name, found in rows.items() if len(found) < rare and name not in misspelt}
     if few:
-        counts = ", ".join(f"{shown(name)} {len(found)}" for name, found in sorted(few.items(), key=lambda item: len(item[1]))[:10])
+        counts = ", ".join(
+            f"{shown(name)} {len(found)}" for name, found in sorted(few.items(), key=lambda item: len(item[1]))[:10]
+        )
         places = sorted({row for found in few.values() for row in found})
         detail = (
             f"{plural(len(few), 'class').replace('classs', 'classes')} of {len(rows)} with fewer than {rare} rows: {counts}."
@@ -123,7 +125,9 @@ def _spellings(table: ExaminedTable, rows: dict[str, list[int]]) -> set[str]:
         alike = [sorted(group, key=lambda name: -len(rows[name])) for group in groups.values() if len(group) > 1]
         others = [name for group in alike for name in group[1:] if name not in wrong]
         if others:
-            listed_names = "; ".join(" and ".join(f"{shown(name)} ({len(rows[name]):,})" for name in group) for group in alike[:10])
+            listed_names = "; ".join(
+                " and ".join(f"{shown(name)} ({len(rows[name]):,})" for name in group) for group in alike[:10]
+            )
             table.report(kind, sorted(row for name in others for row in rows[name]), role="label", detail=listed_names + ".")
             wrong.update(others)
     typos = {}
@@ -137,7 +141,9 @@ def _spellings(table: ExaminedTable, rows: dict[str, list[int]]) -> set[str]:
         listed_names = "; ".join(
             f"{name!r} ({len(rows[name]):,}), probably {meant!r} ({len(rows[meant]):,})" for name, meant in typos.items()
         )
-        table.report("label_typos", sorted(row for name in typos for row in rows[name]), role="label", detail=listed_names + ".")
+        table.report(
+            "label_typos", sorted(row for name in typos for row in rows[name]), role="label", detail=listed_names + "."
+        )
     return wrong | set(typos)
 
 

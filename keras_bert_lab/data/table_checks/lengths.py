@@ -16,7 +16,7 @@ _CHARACTERS = 4.3  # of an English text for each WordPiece of bert-base-uncased,
 _BATCH = 512
 _UNKNOWN = 0.1  # share of a text's tokens
 _DENSE = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
-_BINS = 30
+_EDGES = np.unique(np.round(2.0 ** (np.arange(0, 93) / 3)).astype(int))  # the same for all tables, to compare them
 
 
 def check_preprocessor(preprocessor: Any) -> None:
@@ -98,7 +98,10 @@ def check_lengths(
     share = float(unknown.sum() / max(1, lengths.sum()))
     if strange_rows:
         table.report("unknown_tokens", strange_rows, role="text", detail=f"{share:.2%} of all tokens are unknown.")
-    counts, edges = np.histogram(lengths, bins=np.unique(np.geomspace(1, max(2, lengths.max() + 1), _BINS).astype(int)))
+    edges = np.array(
+        [edge for edge in _EDGES if edge <= lengths.max()] + [_EDGES[np.searchsorted(_EDGES, lengths.max(), "right")]]
+    )
+    counts, _ = np.histogram(lengths, bins=edges)
     return {
         "guessed": preprocessor is None,
         "limit": int(limit),

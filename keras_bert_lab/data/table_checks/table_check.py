@@ -52,6 +52,8 @@ class TableCheck:
 
 
 def _short(name: str) -> str:
+    """The name of a class, with what nobody would see."""
+    name = name if name == name.strip() and name.isprintable() else repr(name)
     return name if len(name) <= _WIDTH else f"{name[: _WIDTH - 3]}..."
 
 

@@ -75,7 +75,7 @@ class TableProblem:
             '2 of 40 rows (5 %), rows 3, 7'
         """
         if not self.rows:
-            return "the whole file"
+            return "the whole table"
         named = rows_named(self.rows)
         if self.other_rows:
             of_other = f" of {self.other}" if self.other else ""

@@ -12,7 +12,26 @@ import pandas as pd
 from keras_bert_lab.data import write_table
 
 ROWS = 67
-SYLLABLES = ("ba", "cor", "del", "fi", "gan", "hum", "jo", "ka", "lis", "mo", "nur", "pel", "quo", "ran", "sti", "tu", "vor", "wim")
+SYLLABLES = (
+    "ba",
+    "cor",
+    "del",
+    "fi",
+    "gan",
+    "hum",
+    "jo",
+    "ka",
+    "lis",
+    "mo",
+    "nur",
+    "pel",
+    "quo",
+    "ran",
+    "sti",
+    "tu",
+    "vor",
+    "wim",
+)
 
 
 def words(seed: int = 0, count: int = 400) -> list[str]:

@@ -6,7 +6,6 @@ import gzip
 import io
 import json
 import zipfile
-from pathlib import Path
 
 import openpyxl
 import pandas as pd
@@ -95,7 +94,7 @@ def test_a_row_that_was_broken_in_two_has_no_label(tmp_path):
 
 
 def test_a_quote_that_is_never_closed(tmp_path):
-    path = write(tmp_path / "reviews.csv", changed(64, 'It was good,merry').replace('"', "").replace("It was", '"It was'))
+    path = write(tmp_path / "reviews.csv", changed(64, "It was good,merry").replace('"', "").replace("It was", '"It was'))
     with pytest.raises(DataError, match="never closed"):
         read_table(path)
     check = check_table(path)

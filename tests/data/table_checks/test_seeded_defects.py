@@ -1,4 +1,4 @@
-"""Each kind of defect, put into an otherwise clean table, is named with file and rows, in each form of table; nothing else is."""
+"""Each kind of defect, put into an otherwise clean table, is named with file and rows, in each form; nothing else is."""
 
 from __future__ import annotations
 
