@@ -54,7 +54,7 @@ def _headers(table: ExaminedTable) -> None:
     places = [
         place
         for place, row in enumerate(zip(*table.cells.values(), strict=True))
-        if [cell.strip() if isinstance(cell, str) else cell for cell in row] == names
+        if [cell.strip() if isinstance(cell, str) else None for cell in row] == names
     ]
     if places and len(roles) > 1:
         table.report("header_repeated", places, role="text" if "text" in roles else roles[0])

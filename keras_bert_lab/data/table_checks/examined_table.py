@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from keras_bert_lab.data.cell_checks import text_problem
+from keras_bert_lab.data.cells import is_missing
 from keras_bert_lab.data.table_checks.table_problem import TableProblem
 from keras_bert_lab.data.wording import shown
 
@@ -79,12 +80,18 @@ class ExaminedTable:
                 of=self.rows,
                 rows=rows,
                 column=self.names.get(role) if role is not None else None,
-                example="" if example in (None, "") else example if kind in _WRITTEN else shown(example, _WIDTH),
+                example=_shown(kind, example),
                 detail=detail,
                 other=other,
                 other_rows=tuple(place + 1 for place in other_places),
             )
         )
+
+
+def _shown(kind: str, example: Any) -> str:
+    if is_missing(example) or (isinstance(example, str) and not example):
+        return ""
+    return str(example) if kind in _WRITTEN else shown(example, _WIDTH)
 
 
 _WIDTH = 100

@@ -45,6 +45,8 @@ def open_table(
         table = ExaminedTable(part, part, rows=len(given))
         names = [str(name) for name in given.columns]
         _take(table, names, [given.iloc[:, place].tolist() for place in range(len(names))], wanted)
+        if names and not table.rows:
+            table.report("no_rows", detail=f"Columns: {listed(names)}.")
         return table
     path = existing_file(given)
     kind = table_format(path).kind

@@ -178,6 +178,16 @@ def test_a_json_file_that_is_no_list(tmp_path):
     assert "must hold a list of objects" in only(check, "unreadable_file").detail
 
 
+@pytest.mark.parametrize("form", ["json", "jsonl"])
+def test_a_name_of_a_column_that_is_no_unicode(tmp_path, form):
+    row = '{"text": "so it was", "label": "sad", "\\ud83d": 1}'
+    path = write(tmp_path / f"reviews.{form}", row if form == "jsonl" else f"[{row}]")
+    message = r"names of columns must be valid Unicode\. Received: '\\ud83d', with a lone surrogate\. Rename it\."
+    with pytest.raises(DataError, match=message):
+        read_table(path)
+    assert "lone surrogate" in only(check_table(path), "unreadable_file").detail
+
+
 def test_missing_column_with_a_name_that_is_near(tmp_path):
     rows = [list(row) for row in CLEAN]
     rows[10][0] = "N/A"
