@@ -55,13 +55,16 @@ def test_a_page_that_is_there_is_refused_before_any_work(tmp_path: Path, capsys:
     assert "has index.html already. Choose another folder" in capsys.readouterr().err
 
 
-def test_columns_and_numbers(tmp_path: Path) -> None:
+def test_columns_and_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = [[text, place * 0.5] for place, (text, _) in enumerate(clean())]
     rows[4][1] = "high"
     path = written(tmp_path, "jsonl", rows, names=("review", "stars"))
     figures = check_data(path, text="review", label="stars", label_type="number")
     assert [(problem["kind"], problem["rows"]) for problem in figures["problems"]] == [("label_not_number", [5])]
     assert check_data(path, text="review", label=None)["problems"] == []
+    capsys.readouterr()
+    assert main(["check-data", str(path), "--text", "review", "--label", "null", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["counts"]["tables"][0]["classes"] == {}
 
 
 def test_the_tokenizer_of_an_encoder_counts(tables: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,6 +21,7 @@ _IMBALANCE = 0.9  # share of the largest class
 _MANY = 20  # classes, from which on numbers look like measurements
 _ALIKE = 0.85  # of two names, as difflib counts
 _SHIFT = 0.15  # total variation distance between the shares of classes
+_COMMON, _RARE = 100, 300  # names that are compared with each other
 _NEGATIONS = ("a", "an", "dis", "il", "im", "in", "ir", "mis", "no", "non", "not", "un")
 
 
@@ -131,10 +132,9 @@ def _spellings(table: ExaminedTable, rows: dict[str, list[int]]) -> set[str]:
             table.report(kind, sorted(row for name in others for row in rows[name]), role="label", detail=listed_names + ".")
             wrong.update(others)
     typos = {}
-    for name in sorted(rows):
-        if name in wrong:
-            continue
-        meant = [other for other in rows if other not in wrong and _misspelt(name, other, len(rows[name]), len(rows[other]))]
+    common = sorted((name for name in rows if name not in wrong), key=lambda name: -len(rows[name]))[:_COMMON]
+    for name in sorted((name for name in rows if name not in wrong), key=lambda name: len(rows[name]))[:_RARE]:
+        meant = [other for other in common if _misspelt(name, other, len(rows[name]), len(rows[other]))]
         if meant:
             typos[name] = max(meant, key=lambda other: len(rows[other]))
     if typos:
@@ -174,7 +174,8 @@ def _misspelt(name: str, other: str, count: int, other_count: int) -> bool:
         return [each for each in ours if each.isdigit()] == [each for each in theirs if each.isdigit()]
     if _is_negated(ours, theirs) or _is_negated(theirs, ours):
         return False
-    return difflib.SequenceMatcher(None, ours, theirs, autojunk=False).ratio() >= _ALIKE
+    matcher = difflib.SequenceMatcher(None, ours, theirs, autojunk=False)
+    return matcher.real_quick_ratio() >= _ALIKE and matcher.ratio() >= _ALIKE
 
 
 def _order(table: ExaminedTable, names: list[list[str]], rows: dict[str, list[int]]) -> None:

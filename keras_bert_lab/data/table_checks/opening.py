@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 from keras_bert_lab.data.delimited import SEPARATORS, other_separator
@@ -44,7 +45,7 @@ def open_table(
             raise TypeError(f"{part} must be a pandas DataFrame or a path. Received: {given!r:.60} ({type(given).__name__})")
         table = ExaminedTable(part, part, rows=len(given))
         names = [str(name) for name in given.columns]
-        _take(table, names, [given.iloc[:, place].tolist() for place in range(len(names))], wanted)
+        _take(table, names, lambda place: given.iloc[:, place].tolist(), wanted)
         if names and not table.rows:
             table.report("no_rows", detail=f"Columns: {listed(names)}.")
         return table
@@ -68,7 +69,7 @@ def open_table(
             table.report("wrong_separator", detail=f"The columns are separated by {found!r}: pass separator={found!r}.")
             return table
     table.rows = len(frame)
-    _take(table, names, [frame.iloc[:, place].tolist() for place in range(len(names))], wanted)
+    _take(table, names, lambda place: frame.iloc[:, place].tolist(), wanted)
     return table
 
 
@@ -101,12 +102,10 @@ def _take_broken(
         table.report("no_rows", detail=f"Columns: {listed(found.names)}.")
     elif not table.problems:
         table.report("unreadable_file", detail=reason(error) + ".")
-    empty = [None] * len(found.names)
-    columns = [list(cells) for cells in zip(*(record or empty for record in found.records), strict=True)] or [[] for _ in empty]
-    _take(table, found.names, columns, wanted)
+    _take(table, found.names, lambda place: [None if record is None else record[place] for record in found.records], wanted)
 
 
-def _take(table: ExaminedTable, names: list[str], columns: list[list[Any]], wanted: dict[str, str]) -> None:
+def _take(table: ExaminedTable, names: list[str], column: Callable[[int], list[Any]], wanted: dict[str, str]) -> None:
     """The columns that are wanted; one that is there under almost the same name is looked at, too."""
     lacking = {}
     for role, name in wanted.items():
@@ -120,11 +119,11 @@ def _take(table: ExaminedTable, names: list[str], columns: list[list[Any]], want
             places = alike if len(alike) == 1 else []
         if places:
             table.names[role] = names[places[0]]
-            table.cells[role] = columns[places[0]]
+            table.cells[role] = column(places[0])
     if not lacking:
         return
     if table.rows and len(lacking) == len(wanted) and not table.cells:
-        headless = [place for place, name in enumerate(names) if name and columns[place].count(name) > 0]
+        headless = [place for place, name in enumerate(names) if name and name in column(place)]
         if headless and len(names) >= len(wanted) and len(headless) < len(names):
             table.report(
                 "no_header", [], detail=f"The first row is {listed(names)}, and {names[headless[0]]!r} occurs below it."

@@ -12,7 +12,8 @@ __all__ = ["script_of", "word_of_two_scripts"]
 
 _ENOUGH = 2000  # characters that are looked at
 _TOGETHER = {"HIRAGANA": "CJK", "KATAKANA": "CJK", "KATAKANA-HIRAGANA": "CJK", "FULLWIDTH": "LATIN", "HALFWIDTH": "CJK"}
-_ALIKE = re.compile("(?=[\\w]*[A-Za-z])(?=[\\w]*[\u0370-\u03ff\u0400-\u04ff])[A-Za-z\u0370-\u03ff\u0400-\u04ff]{3,}")
+_OTHER = re.compile("[\u0370-\u03ff\u0400-\u04ff]")  # Greek and Cyrillic, which have letters that look Latin
+_LETTERS = re.compile("[A-Za-z\u0370-\u03ff\u0400-\u04ff]{3,}")
 
 
 @functools.lru_cache(maxsize=1 << 16)
@@ -48,10 +49,11 @@ def word_of_two_scripts(text: str) -> str | None:
         >>> word_of_two_scripts("a gооd film"), word_of_two_scripts("μm and α-helix")
         ('gооd', None)
     """
-    for found in _ALIKE.finditer(text):
+    if _OTHER.search(text) is None:
+        return None
+    for found in _LETTERS.finditer(text):
         # "αβHomo" is a joined name; look-alikes stand between letters of the other script
-        scripts = [_script(character) for character in found[0]]
-        changes = sum(first != second for first, second in itertools.pairwise(scripts))
-        if changes > 1:
+        scripts = [character.isascii() for character in found[0]]
+        if sum(first != second for first, second in itertools.pairwise(scripts)) > 1:
             return found[0]
     return None

@@ -124,7 +124,7 @@ def _lengths(table: ExaminedTable, role: str, texts: list[tuple[int, str]]) -> N
         if long:
             detail = f"The longest has {longest:,} characters; half of the texts have {middle:,.0f} or fewer."
             table.report("very_long", long, role=role, detail=detail)
-    words = [row for row, text in texts if len(text) > 100 and _LONG_WORD.search(text)]
+    words = [row for row, text in texts if len(text) > 100 < max(map(len, text.split())) and _LONG_WORD.search(text)]
     if words:
         table.report("long_words", words, role=role, example=_LONG_WORD.search(table.cells[role][words[0]])[0])  # type: ignore[index]
 
@@ -138,7 +138,7 @@ def _swallowed(table: ExaminedTable, role: str, texts: list[tuple[int, str]], na
     known = [re.escape(name) for name, count in labels.most_common(50) if count > 1 or len(labels) < 10]
     if not known or table.kind not in ("csv", "tsv", "frame"):
         return
-    ends = re.compile(rf"""[,;\t|]["']?(?:{"|".join(known)})["']?\s*\n""")
+    ends = re.compile(rf"""[,;\t|]["']?(?:{"|".join(known)})["']?[ \t\r]*\n""")
     places = [row for row, text in texts if "\n" in text and ends.search(text)]
     if places:
         text = table.cells[role][places[0]]

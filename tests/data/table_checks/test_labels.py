@@ -34,8 +34,8 @@ def test_misspelt(name, other):
     ("name", "other"),
     [
         ("negative", "positive"), ("atypical", "typical"), ("not_entailment", "entailment"), ("unacceptable", "acceptable"),
-        ("class1", "class2"), ("level 10", "level 11"), ("male", "female"), ("pos", "neg"), ("a", "b"), ("LOC", "NUM"), ("2", "3"),
-        ("illegal", "legal"), ("nonfiction", "fiction"),
+        ("class1", "class2"), ("level 10", "level 11"), ("male", "female"), ("pos", "neg"), ("a", "b"), ("LOC", "NUM"),
+        ("illegal", "legal"), ("nonfiction", "fiction"), ("2", "3"),
     ],
 )  # fmt: skip
 def test_other_words(name, other):
@@ -52,6 +52,15 @@ def test_good_labels(labels):
 def test_many_classes_that_are_numbers_are_classes():
     """Twenty kinds with numbers for names, in many rows each."""
     assert check_table(frame(clean(1000, labels=tuple(range(25))))).problems == ()
+
+
+def test_thousands_of_classes_are_no_work_for_a_square():
+    rng = random.Random(8)
+    names = [f"{'abcdefgh'[place % 8] * 3}-{rng.getrandbits(64):x}" for place in range(4000)]
+    rows = [[text, names[min(int(rng.expovariate(1 / 400)), 3999)]] for text in sentences(9001, 9)]
+    check = check_table(frame(rows), near_duplicates=False)
+    assert "rare_classes" in kinds(check)
+    assert "label_typos" not in kinds(check)
 
 
 def test_rare_is_an_argument():

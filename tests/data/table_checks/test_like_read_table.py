@@ -21,8 +21,36 @@ READING = {
     "wrong_separator", "missing_column", "double_column", "no_header", "missing_text", "empty_text", "text_not_text",
     "invalid_unicode", "formula_without_result", "missing_label", "label_not_single",
 }  # fmt: skip
-PIECES = [b'"', b",", b"\n", b"\r\n", b"\r", b"\xe9", b"\x00", b"\xff\xfe", b";", b"\t", b"{", b"}", b"null", b"\\ud800", b" ", b"\n\n",
-          b'""', b",,", b"label", b"text", b"\xef\xbb\xbf", b"\xc3\xa9", b"#", b"1e999", b"[1]", b"\\", b"'", b"\x1a"]  # fmt: skip
+PIECES = [
+    b'"',
+    b",",
+    b"\n",
+    b"\r\n",
+    b"\r",
+    b"\xe9",
+    b"\x00",
+    b"\xff\xfe",
+    b";",
+    b"\t",
+    b"{",
+    b"}",
+    b"null",
+    b"\\ud800",
+    b" ",
+    b"\n\n",
+    b'""',
+    b",,",
+    b"label",
+    b"text",
+    b"\xef\xbb\xbf",
+    b"\xc3\xa9",
+    b"#",
+    b"1e999",
+    b"[1]",
+    b"\\",
+    b"'",
+    b"\x1a",
+]
 
 
 def damaged(content: bytes, rng: random.Random) -> bytes:
@@ -72,8 +100,37 @@ def test_damaged_packed_files(form: str, tmp_path: Path) -> None:
         agree(path)
 
 
-CELLS = [None, "", " ", "a", 1, 1.5, True, float("nan"), float("inf"), pd.NA, pd.NaT, [], ["a"], {"a": 1}, b"a", "\ud800", "\x00", "N/A",
-         np.int64(3), np.array([1, 2]), pd.Timestamp(0), "<b>", 10**30, "é" * 3, "\U0001f600", "text", "label", ("a",), {1}]  # fmt: skip
+CELLS = [
+    None,
+    "",
+    " ",
+    "a",
+    1,
+    1.5,
+    True,
+    float("nan"),
+    float("inf"),
+    pd.NA,
+    pd.NaT,
+    [],
+    ["a"],
+    {"a": 1},
+    b"a",
+    "\ud800",
+    "\x00",
+    "N/A",
+    np.int64(3),
+    np.array([1, 2]),
+    pd.Timestamp(0),
+    "<b>",
+    10**30,
+    "é" * 3,
+    "\U0001f600",
+    "text",
+    "label",
+    ("a",),
+    {1},
+]
 
 
 @pytest.mark.parametrize("change", [lambda rng: [rng.choice(CELLS), "a"], lambda rng: ["a b", rng.choice(CELLS)],
