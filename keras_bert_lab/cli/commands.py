@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from keras_bert_lab.recipes import (
+    check_data,
     convert,
     evaluate,
     export,
@@ -67,6 +68,15 @@ COMMANDS = {
   keras-bert-lab pretrain corpus.txt --output runs/tiny --encoder.preset bert_tiny --optimizer.learning_rate 5e-4
   keras-bert-lab pretrain --config runs/my-bert/config.yaml --output runs/longer --epochs 10
   keras-bert-lab pretrain new.txt --start runs/my-bert --output runs/my-bert-2""",
+    ),
+    "check-data": Command(
+        run=check_data,
+        words=("table",),
+        examples="""\
+  keras-bert-lab check-data reviews.csv
+  keras-bert-lab check-data train.xlsx --test test.xlsx --text Reviews --label Sentiment --output checks/reviews
+  keras-bert-lab check-data train.csv --validation dev.csv --test test.csv --encoder sample:encoder --json
+  keras-bert-lab check-data pairs.jsonl --text premise --text_pair hypothesis --max_length 128""",
     ),
     "train": Command(
         run=train,

@@ -4,12 +4,16 @@ from keras_bert_lab.data.corpora import read_corpus
 from keras_bert_lab.data.label_checks import check_known_labels, check_labels
 from keras_bert_lab.data.sample_data import sample_data
 from keras_bert_lab.data.sample_encoder import sample_encoder
+from keras_bert_lab.data.table_checks import TableCheck, TableProblem, check_table
 from keras_bert_lab.data.table_writing import check_writable, write_table
 from keras_bert_lab.data.tables import read_columns, read_table
 
 __all__ = [
+    "TableCheck",
+    "TableProblem",
     "check_known_labels",
     "check_labels",
+    "check_table",
     "check_writable",
     "read_columns",
     "read_corpus",

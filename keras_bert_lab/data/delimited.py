@@ -17,7 +17,7 @@ from keras_bert_lab.data.wording import listed, plural
 from keras_bert_lab.errors import DataError
 from keras_bert_lab.lazy import LazyModule
 
-__all__ = ["SEPARATORS", "delimited_rows", "other_separator", "read_delimited", "write_delimited"]
+__all__ = ["SEPARATORS", "delimited_rows", "fields_of_any_length", "other_separator", "read_delimited", "write_delimited"]
 
 pd = LazyModule("pandas")
 
@@ -101,7 +101,7 @@ def _keeps_nul() -> bool:
 
 
 @contextlib.contextmanager
-def _fields_of_any_length() -> Iterator[None]:
+def fields_of_any_length() -> Iterator[None]:
     before = csv.field_size_limit(sys.maxsize)
     try:
         yield
@@ -113,7 +113,7 @@ def _diagnosis(path: pathlib.Path, separator: str, encoding: str, problem: str) 
     """The line of the file where pandas, which counts rows, gave up."""
     header: list[str] = []
     start = line = 1
-    with Utf8Stream(path, encoding) as stream, _fields_of_any_length():
+    with Utf8Stream(path, encoding) as stream, fields_of_any_length():
         # The reader counts the lines of the file, those inside quotes too.
         lines = csv.reader(io.TextIOWrapper(io.BufferedReader(stream), encoding="utf-8", newline=""), delimiter=separator)
         for record in lines:

@@ -8,7 +8,7 @@ import pathlib
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from keras_bert_lab.data.cells import plain
+from keras_bert_lab.data.cells import has_surrogates, plain
 from keras_bert_lab.data.text_files import Utf8Stream
 from keras_bert_lab.data.wording import shown
 from keras_bert_lab.errors import DataError
@@ -23,6 +23,11 @@ def _table(path: pathlib.Path, rows: list[dict[str, Any]]) -> Any:
     names = list(dict.fromkeys(name for row in rows for name in row))
     if not names:
         raise DataError(f"{path} holds no row with a named value.")
+    broken = [name for name in names if has_surrogates(name)]
+    if broken:
+        raise DataError(
+            f"{path}: names of columns must be valid Unicode. Received: {shown(broken[0])}, with a lone surrogate. Rename it."
+        )
     return pd.DataFrame({name: pd.Series([row.get(name) for row in rows], dtype=object) for name in names})
 
 

@@ -17,7 +17,7 @@ from keras_bert_lab.data.wording import did_you_mean, reason
 from keras_bert_lab.errors import DataError
 from keras_bert_lab.lazy import LazyModule
 
-__all__ = ["Utf8Stream", "open_text"]
+__all__ = ["Utf8Stream", "check_encoding", "open_text", "unpacked"]
 
 pa = LazyModule("pyarrow")
 
@@ -46,7 +46,7 @@ def open_text(path: pathlib.Path) -> TextIO:
     return path.open(encoding="utf-8")
 
 
-def _unpacked(path: pathlib.Path, file: BinaryIO) -> Any:
+def unpacked(path: pathlib.Path, file: BinaryIO) -> Any:
     """What the contents of an open file are when unpacked."""
     match path.suffix.lower():
         case ".gz":
@@ -60,7 +60,7 @@ def _unpacked(path: pathlib.Path, file: BinaryIO) -> Any:
     return file
 
 
-def _check_encoding(encoding: str) -> None:
+def check_encoding(encoding: str) -> None:
     try:
         "text".encode(encoding)
     except (LookupError, TypeError, ValueError) as error:
@@ -86,7 +86,7 @@ class Utf8Stream(io.RawIOBase):
 
     def __init__(self, path: pathlib.Path, encoding: str = "utf-8") -> None:
         super().__init__()
-        _check_encoding(encoding)
+        check_encoding(encoding)
         self._path = path
         self._packed = path.suffix.lower() in PACKED
         self._encoding = encoding
@@ -98,7 +98,7 @@ class Utf8Stream(io.RawIOBase):
         self._ended = False
         try:
             self._raw = path.open("rb")
-            self._file = _unpacked(path, self._raw)
+            self._file = unpacked(path, self._raw)
         except OSError as error:
             raise DataError(f"{path} cannot be opened: {reason(error)}.") from error
 

@@ -43,10 +43,10 @@ def did_you_mean(name: str, names: Iterable[str]) -> str:
     return "" if near is None else f" Did you mean {near!r}?"
 
 
-def shown(value: object) -> str:
+def shown(value: object, width: int = _WIDTH) -> str:
     """The value as Python would write it, cut to a length that fits into a message."""
-    text = repr(value[: 2 * _WIDTH] if isinstance(value, (str, bytes)) else value)
-    return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 3]}..."
+    text = repr(value[: 2 * width] if isinstance(value, (str, bytes)) else value)
+    return text if len(text) <= width else f"{text[: width - 3]}..."
 
 
 def listed(names: Sequence[object]) -> str:

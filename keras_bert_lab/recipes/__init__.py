@@ -1,5 +1,6 @@
 """Stage 12: whole workflows made of the stages before; the command line runs them."""
 
+from keras_bert_lab.recipes.check_data import check_data
 from keras_bert_lab.recipes.convert import convert
 from keras_bert_lab.recipes.inspect import inspect
 from keras_bert_lab.recipes.inspect_corpus import inspect_corpus
@@ -12,6 +13,7 @@ from keras_bert_lab.recipes.use import evaluate, export, fill_mask, predict
 
 __all__ = [
     "QuickstartSettings",
+    "check_data",
     "convert",
     "evaluate",
     "export",

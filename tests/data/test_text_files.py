@@ -239,5 +239,5 @@ def test_file_that_cannot_be_opened(tmp_path, monkeypatch):
     def refuse(*_):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(text_files, "_unpacked", refuse)
+    monkeypatch.setattr(text_files, "unpacked", refuse)
     assert message_of(read_table, path) == f"{path} cannot be opened: Permission denied."
