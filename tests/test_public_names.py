@@ -151,6 +151,8 @@ SIGNATURES = {
     "load_preprocessor": {"source": ..., "sequence_length": None},
     "save_encoder": {"encoder": ..., "folder": ..., "format": "huggingface"},
     "read_table": {"path": ..., "text": "text", "label": "label", "text_pair": None},
+    "check_table": {"table": ..., "test": None},
+    "Lab": {"model": ..., "train": ..., "validation": 0.1},
     "read_corpus": {"paths": ...},
     "write_table": {"table": ..., "path": ..., "overwrite": False},
 }
