@@ -27,6 +27,9 @@ from keras_bert_lab.encoder import (
     FeedForward,
     HubEncoder,
     SelfAttention,
+    add_adapters,
+    add_lora,
+    merge_lora,
     set_trainable,
 )
 from keras_bert_lab.errors import DataError, ExportError, FormatError, KerasBertLabError, MissingPackageError, ResumeError
@@ -95,6 +98,8 @@ __all__ = [
     "VocabularyConfig",
     "WordPieceTokenizer",
     "WordTokenizer",
+    "add_adapters",
+    "add_lora",
     "as_text_tensor",
     "check_known_labels",
     "check_labels",
@@ -105,6 +110,7 @@ __all__ = [
     "load_exported",
     "load_preprocessor",
     "load_task",
+    "merge_lora",
     "open_corpus",
     "plot_confusion_matrix",
     "plot_learning_curves",
