@@ -141,7 +141,7 @@ def merge_lora(layer: keras.layers.Layer) -> TrainableCounts:
     _refuse_quantised(sites)
     for site in sites:
         site.merge()
-        site.update.b.assign(ops.zeros_like(site.update.b))  # graphs that were traced before still add it
+        site.update.b.assign(ops.zeros(site.update.b.shape))  # graphs that were traced before still add it
         site.detach()
     begin_anew(layer)
     return TrainableCounts.of(layer)
@@ -149,7 +149,7 @@ def merge_lora(layer: keras.layers.Layer) -> TrainableCounts:
 
 @contextlib.contextmanager
 def merged_lora(layer: keras.layers.Layer) -> Iterator[None]:
-    """Inside, the low-rank updates of all encoders in a layer are part of their weights; afterwards all is as before, to the bit.
+    """Inside, the low-rank updates of all encoders in a layer are part of their weights; afterwards all is as before, exactly.
 
     For what writes models in forms that have no place for the updates.
 
