@@ -23,7 +23,18 @@ from keras_bert_lab.data import (
     sample_encoder,
     write_table,
 )
-from keras_bert_lab.encoder import Embeddings, Encoder, EncoderBlock, FeedForward, HubEncoder, SelfAttention, set_trainable
+from keras_bert_lab.encoder import (
+    Embeddings,
+    Encoder,
+    EncoderBlock,
+    FeedForward,
+    HubEncoder,
+    SelfAttention,
+    add_adapters,
+    add_lora,
+    merge_lora,
+    set_trainable,
+)
 from keras_bert_lab.errors import DataError, ExportError, FormatError, KerasBertLabError, MissingPackageError, ResumeError
 from keras_bert_lab.evaluation import (
     Calibration,
@@ -168,6 +179,8 @@ __all__ = [
     "WindowPooling",
     "WordPieceTokenizer",
     "WordTokenizer",
+    "add_adapters",
+    "add_lora",
     "as_text_tensor",
     "autofit",
     "bootstrap_interval",
@@ -191,6 +204,7 @@ __all__ = [
     "load_task",
     "lr_find",
     "mcnemar",
+    "merge_lora",
     "most_uncertain",
     "multi_label_report",
     "open_corpus",

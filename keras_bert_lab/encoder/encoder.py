@@ -9,6 +9,7 @@ from keras import ops
 
 from keras_bert_lab import contract
 from keras_bert_lab.config import EncoderConfig, check_integer
+from keras_bert_lab.encoder.added_layers import add_layers, added_layers
 from keras_bert_lab.encoder.embeddings import Embeddings
 from keras_bert_lab.encoder.encoder_block import EncoderBlock
 from keras_bert_lab.encoder.feed_forward import FeedForward
@@ -289,6 +290,7 @@ class Encoder(keras.Model):
             "config": self.config.to_dict(),
             "frozen": frozen_weights(self),
             **parts,
+            **added_layers(self),
         }
 
     @classmethod
@@ -301,7 +303,9 @@ class Encoder(keras.Model):
         if isinstance(config["dtype"], dict):
             config["dtype"] = keras.dtype_policies.deserialize(config["dtype"])
         trainable, frozen = config.pop("trainable"), config.pop("frozen", [])  # files of version 0.1 have no "frozen"
+        lora, adapters = config.pop("lora", None), config.pop("adapters", None)
         encoder = cls(**config)
+        add_layers(encoder, lora, adapters)
         if frozen:
             freeze_weights(encoder, frozen)
         if not trainable:

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from keras_bert_lab.encoder import kernels
+from keras_bert_lab.encoder.adapter import Adapter
 from keras_bert_lab.encoder.dropout import Dropout
 from keras_bert_lab.encoder.sublayers import build_attention, build_feed_forward
 
@@ -43,6 +44,10 @@ class EncoderBlock(keras.layers.Layer):
 
     Reference: Vaswani et al. 2017, section 3.1 (post-norm); Xiong et al. 2020 (pre-norm).
     """
+
+    # What add_adapters puts behind the two parts.
+    attention_adapter: Adapter | None = None
+    feed_forward_adapter: Adapter | None = None
 
     def __init__(
         self,
@@ -85,12 +90,17 @@ class EncoderBlock(keras.layers.Layer):
     def call(self, states: Any, attention_mask: Any = None, training: bool | None = None) -> Any:
         # Keras hands `training` on to the parts by itself, also to those whose call() does not name it.
         seen = self.attention_input(states)
-        attended = self.dropout_layer(self.attention(seen, seen, attention_mask=attention_mask))
+        attended = self._dropped(self.attention(seen, seen, attention_mask=attention_mask), self.attention_adapter)
         if self.norm_first:
             states = states + attended
-            return states + self.dropout_layer(self.feed_forward(self.output_norm(states)))
+            return states + self._dropped(self.feed_forward(self.output_norm(states)), self.feed_forward_adapter)
         states = kernels.add_and_norm(self.attention_norm, attended, states, training)
-        return kernels.add_and_norm(self.output_norm, self.dropout_layer(self.feed_forward(states)), states, training)
+        answered = self._dropped(self.feed_forward(states), self.feed_forward_adapter)
+        return kernels.add_and_norm(self.output_norm, answered, states, training)
+
+    def _dropped(self, states: Any, adapter: Adapter | None) -> Any:
+        states = self.dropout_layer(states)
+        return states if adapter is None else adapter(states)
 
     def compute_output_shape(self, input_shape: Any, *_: Any, **__: Any) -> Any:
         return input_shape

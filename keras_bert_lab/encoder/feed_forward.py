@@ -8,6 +8,7 @@ import keras
 
 from keras_bert_lab.encoder import kernels
 from keras_bert_lab.encoder.initial_weights import initial_weights
+from keras_bert_lab.encoder.low_rank_update import LowRankUpdate
 
 __all__ = ["FeedForward"]
 
@@ -33,6 +34,10 @@ class FeedForward(keras.layers.Layer):
 
     Reference: Vaswani et al. 2017, equation 2; GELU: Hendrycks and Gimpel 2016.
     """
+
+    # What add_lora puts beside `intermediate` and `output_dense`.
+    intermediate_lora: LowRankUpdate | None = None
+    output_lora: LowRankUpdate | None = None
 
     def __init__(
         self, intermediate_size: int, activation: str = "gelu", initializer_range: float = 0.02, **kwargs: Any
@@ -70,7 +75,8 @@ class FeedForward(keras.layers.Layer):
         self.output_dense.build((None, self.intermediate_size))
 
     def call(self, states: Any, training: bool | None = None) -> Any:
-        return kernels.dense(self.output_dense, kernels.dense(self.intermediate, states, self.activation, training))
+        inner = kernels.dense(self.intermediate, states, (self.intermediate_lora,), self.activation, training)
+        return kernels.dense(self.output_dense, inner, (self.output_lora,))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape

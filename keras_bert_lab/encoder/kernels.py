@@ -11,6 +11,7 @@ D head width.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -27,6 +28,7 @@ __all__ = [
     "attention_mix",
     "attention_scores",
     "dense",
+    "low_rank",
     "mask_bias",
     "merge_heads",
     "split_heads",
@@ -51,10 +53,19 @@ ACTIVATIONS = {"gelu": _gelu, "gelu_tanh": _gelu_tanh, "relu": ops.relu}
 _HIDDEN = -1e9
 
 
-def dense(layer: keras.layers.Layer, x: Any, activation: str | None = None, training: bool | None = None) -> Any:
-    """`layer` on the flattened states, and an activation: (B, S, in) -> (B, S, out)."""
+def dense(
+    layer: keras.layers.Layer,
+    x: Any,
+    updates: Sequence[Any] = (),
+    activation: str | None = None,
+    training: bool | None = None,
+) -> Any:
+    """`layer` on the flattened states, what `low_rank` makes of `updates` added, and an activation: (B, S, in) -> (B, S, out)."""
     batch, length, width = ops.shape(x)
-    flat = layer(ops.reshape(x, (-1, width)))  # (T, in) -> (T, out)
+    x = ops.reshape(x, (-1, width))
+    flat = layer(x)  # (T, in) -> (T, out)
+    if any(update is not None for update in updates):
+        flat = flat + low_rank(x, updates)
     if activation is not None:
         flat = activate(activation, flat, training)  # flat: where products are fused with what follows, it follows at once
     return ops.reshape(flat, (batch, length, flat.shape[-1]))
@@ -64,6 +75,26 @@ def activate(name: str, x: Any, training: bool | None = None) -> Any:
     """The activation of this name."""
     fused = fused_passes.ACTIVATIONS if fused_passes.pays(x, training) else {}
     return fused.get(name, ACTIVATIONS[name])(x)
+
+
+def low_rank(x: Any, updates: Sequence[Any]) -> Any:
+    """Products with thin matrices, side by side: (..., in) -> (..., G * W) for G updates, each `scale * x A B`.
+
+    All in two products, and never with A B: that would be as large as the matrix that is spared, and so would its gradient.
+
+    Args:
+        x: (..., in).
+        updates: G layers with `a` (in, rank), `b` (rank, W) and `scale`; None for columns of zeros, at least one is not.
+
+    Reference: Hu et al. 2021, "LoRA", section 4.1.
+    """
+    present = [(place, update) for place, update in enumerate(updates) if update is not None]
+    rows = []
+    for place, update in present:
+        width = update.b.shape[1]
+        rows.append(ops.pad(update.b * update.scale, ((0, 0), (place * width, (len(updates) - 1 - place) * width))))
+    inner = ops.matmul(x, ops.concatenate([update.a for _, update in present], axis=1))
+    return ops.matmul(inner, ops.concatenate(rows, axis=0))
 
 
 def add_and_norm(norm: keras.layers.LayerNormalization, x: Any, residual: Any, training: bool | None = None) -> Any:

@@ -9,6 +9,7 @@ import keras
 from keras_bert_lab.encoder import kernels
 from keras_bert_lab.encoder.dropout import Dropout
 from keras_bert_lab.encoder.initial_weights import initial_weights
+from keras_bert_lab.encoder.low_rank_update import LowRankUpdate
 
 __all__ = ["SelfAttention"]
 
@@ -43,6 +44,12 @@ class SelfAttention(keras.layers.Layer):
     Reference: Vaswani et al. 2017, "Attention is all you need", section 3.2.
     Names: `qkv` holds BERT's query, key and value side by side, `output_dense` is attention.output.dense.
     """
+
+    # What add_lora puts beside `qkv` and `output_dense`.
+    query_lora: LowRankUpdate | None = None
+    key_lora: LowRankUpdate | None = None
+    value_lora: LowRankUpdate | None = None
+    output_lora: LowRankUpdate | None = None
 
     def __init__(
         self, num_heads: int, key_dim: int, dropout: float = 0.0, initializer_range: float = 0.02, **kwargs: Any
@@ -80,9 +87,10 @@ class SelfAttention(keras.layers.Layer):
 
     def _project(self, query: Any, value: Any) -> tuple[Any, Any, Any]:
         """(B, S, H), (B, R, H) -> query (B, N, S, D), key (B, N, R, D), value (B, N, R, D)."""
-        q, k, v = kernels.split_heads(kernels.dense(self.qkv, query), 3, self.num_heads)
+        updates = (self.query_lora, self.key_lora, self.value_lora)
+        q, k, v = kernels.split_heads(kernels.dense(self.qkv, query, updates), 3, self.num_heads)
         if value is not query:
-            _, k, v = kernels.split_heads(kernels.dense(self.qkv, value), 3, self.num_heads)
+            _, k, v = kernels.split_heads(kernels.dense(self.qkv, value, updates), 3, self.num_heads)
         return q, k, v
 
     def _bias(self, attention_mask: Any) -> Any:
@@ -110,7 +118,7 @@ class SelfAttention(keras.layers.Layer):
             mixed = kernels.attention_mix(weights, v)
         else:
             mixed = kernels.attend(q, k, v, bias, training)
-        return kernels.dense(self.output_dense, kernels.merge_heads(mixed))
+        return kernels.dense(self.output_dense, kernels.merge_heads(mixed), (self.output_lora,))
 
     def compute_output_shape(self, query_shape: Any, *_: Any, **__: Any) -> Any:
         return query_shape

@@ -14,7 +14,7 @@ from keras_bert_lab.encoder.encoder import Encoder
 from keras_bert_lab.encoder.frozen_weights import freeze_weights, train_whole, weight_names
 from keras_bert_lab.encoder.hub_encoder import HubEncoder
 
-__all__ = ["TrainableCounts", "set_trainable"]
+__all__ = ["TrainableCounts", "own_encoder_in", "set_trainable"]
 
 _SHOWN = 12
 _BLOCK = re.compile(r"(?:.*_)?(?:layer|block)_(\d+)")
@@ -40,6 +40,17 @@ class TrainableCounts:
     trainable_weights: int
     frozen_weights: int
 
+    @classmethod
+    def of(cls, layer: keras.layers.Layer) -> TrainableCounts:
+        """Those of a layer or model as it is now."""
+        trained, frozen = layer.trainable_weights, layer.non_trainable_weights
+        return cls(
+            trainable=sum(math.prod(weight.shape) for weight in trained),
+            frozen=sum(math.prod(weight.shape) for weight in frozen),
+            trainable_weights=len(trained),
+            frozen_weights=len(frozen),
+        )
+
     def __str__(self) -> str:
         return (
             f"{self.trainable:,} of {self.trainable + self.frozen:,} parameters are trained "
@@ -56,6 +67,21 @@ def _encoder_in(layer: keras.layers.Layer) -> Encoder | HubEncoder:
             + (". Pass the encoder that you mean." if found else "")
         )
     return found[0]
+
+
+def own_encoder_in(layer: keras.layers.Layer) -> Encoder:
+    """The encoder in a model, for what changes its blocks.
+
+    Raises:
+        TypeError: a HubEncoder.
+        ValueError: no encoder or several.
+    """
+    encoder = _encoder_in(layer)
+    if isinstance(encoder, HubEncoder):
+        raise TypeError(
+            f"layer must hold an Encoder: a HubEncoder is sealed. Received: {encoder.name!r}. Open it with load_encoder."
+        )
+    return encoder
 
 
 def _block_of(name: str) -> int | None:
@@ -134,10 +160,4 @@ def set_trainable(layer: keras.layers.Layer, what: str | Sequence[str]) -> Train
     else:
         chosen = _in_last_blocks(encoder, names, patterns[0], int(last[1])) if last else _by_patterns(names, patterns)
         freeze_weights(encoder, [place for place, is_chosen in enumerate(chosen) if not is_chosen])
-    trained, frozen = layer.trainable_weights, layer.non_trainable_weights
-    return TrainableCounts(
-        trainable=sum(math.prod(weight.shape) for weight in trained),
-        frozen=sum(math.prod(weight.shape) for weight in frozen),
-        trainable_weights=len(trained),
-        frozen_weights=len(frozen),
-    )
+    return TrainableCounts.of(layer)

@@ -10,6 +10,7 @@ import tempfile
 import keras
 import numpy as np
 
+from keras_bert_lab.encoder.lora import merged_lora
 from keras_bert_lab.errors import ExportError
 from keras_bert_lab.export.fresh_process import answers_of_fresh_process
 from keras_bert_lab.export.signatures import Endpoint, endpoints_of
@@ -121,7 +122,8 @@ def export_saved_model(model: keras.Model, path: str | pathlib.Path) -> pathlib.
 
     Answers of a classifier: `label` (B,), the most probable one, of two labels what the model's `threshold` makes of it;
     `score` (B,), the highest probability; `probabilities` (B, C); of a regression: `score` (B,); of a masked language model:
-    `tokens` and `scores` (B, gaps, 5); of a composed model: its outputs by name.
+    `tokens` and `scores` (B, gaps, 5); of a composed model: its outputs by name. Low-rank updates (`add_lora`) are part of the
+    weights that are written; the model itself keeps them.
 
     Args:
         model: a TextClassifier, a MaskedLanguageModel, or a functional `keras.Model` with one or two string inputs.
@@ -144,7 +146,8 @@ def export_saved_model(model: keras.Model, path: str | pathlib.Path) -> pathlib.
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as scratch:
         for endpoint in endpoints:
             written = pathlib.Path(scratch, endpoint.name)
-            _write(endpoint, model, written)
+            with merged_lora(model):
+                _write(endpoint, model, written)
             _check(endpoint, model, written)
         for endpoint in reversed(endpoints):  # the version that takes strings appears last: then both are there
             folders[endpoint.name].mkdir(parents=True, exist_ok=True)

@@ -27,6 +27,7 @@ from keras import ops
 
 from keras_bert_lab.config import EncoderConfig
 from keras_bert_lab.encoder import Encoder, FeedForward, SelfAttention
+from keras_bert_lab.encoder.added_layers import added_layers
 from keras_bert_lab.encoder.host_memory import hand_over, host_array
 from keras_bert_lab.errors import FormatError
 
@@ -113,8 +114,15 @@ def encoder_slots(encoder: Encoder) -> dict[str, Slot]:
     """Names and places of the weights of an encoder.
 
     Raises:
-        FormatError: an encoder with layers of the user's own in its blocks: their weights have no names elsewhere.
+        FormatError: an encoder with layers of the user's own in its blocks, adapters, or low-rank updates: their weights have
+            no names elsewhere.
     """
+    added = added_layers(encoder)
+    if added:
+        raise FormatError(
+            f"encoder must have no layers that were added to it. Received: {encoder.name!r} with {' and '.join(added)}, which "
+            "other formats have no names for. Use merge_lora before, or save it with its adapters as a .keras file."
+        )
     embeddings = encoder.embeddings
     parts: dict[str, Any] = {
         "token": embeddings.token,

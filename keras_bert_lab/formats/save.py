@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from keras_bert_lab.encoder import Encoder
+from keras_bert_lab.encoder.lora import merged_lora
 from keras_bert_lab.errors import FormatError
 from keras_bert_lab.formats.huggingface_writer import write_huggingface
 from keras_bert_lab.formats.manifest import OWN, write_manifest
@@ -76,7 +77,8 @@ def save_encoder(
     """Write an encoder into a new folder, for other libraries and for `load_encoder`; it appears whole or not at all.
 
     Args:
-        encoder: an Encoder without layers of the user's own.
+        encoder: an Encoder without layers of the user's own and without adapters. Low-rank updates (`add_lora`) are written as
+            part of its weights; the encoder itself keeps them.
         folder: the new folder.
         format: "huggingface" (config.json, model.safetensors, the tokenizer's files), or "tfhub" (two SavedModels: `encoder`
             and `preprocessor`).
@@ -100,7 +102,7 @@ def save_encoder(
     if format == "tfhub" and preprocessor is None:
         raise ValueError('preprocessor must be given for format="tfhub", which writes it too. Received: preprocessor=None')
     _refuse_cleaner(preprocessor, format)
-    with new_folder(folder, overwrite) as fresh:
+    with new_folder(folder, overwrite) as fresh, merged_lora(encoder):
         if format == "huggingface" or preprocessor is None:
             write_huggingface(encoder, preprocessor, fresh, dtype=dtype)
         else:
@@ -124,7 +126,8 @@ def save_task(
         folder: the new folder.
         overwrite: whether earlier results in it may be replaced.
         about: plain data to keep with it.
-        format: "keras_bert_lab" keeps everything; "huggingface" is for BertFor….from_pretrained and AutoTokenizer of
+        format: "keras_bert_lab" keeps everything, low-rank updates and adapters too; in the others low-rank updates become part
+            of the weights, and adapters are refused. "huggingface" is for BertFor….from_pretrained and AutoTokenizer of
             transformers; "tfhub" holds the encoder (with its masked LM head) and the preprocessor.
         dtype: of the weights in the file: "float32"; for "huggingface" also "float16" or "bfloat16", half the size.
 
@@ -149,18 +152,19 @@ def save_task(
         if format == OWN:
             write_task(task, fresh, about or {})
             return pathlib.Path(folder)
-        if format == "tfhub":
-            head = task.head if isinstance(task.head, MaskedLMHead) else None
-            _write_tfhub(task.encoder, task.preprocessor, fresh, head)
-        else:
-            if getattr(task, "windows", None) is not None or getattr(task, "columns", None) is not None:
-                found = f"windows={task.windows}" if task.columns is None else f"columns={task.columns.kinds}"
-                raise FormatError(
-                    "transformers has no classifier that reads windows of a text, or columns beside it. "
-                    f"Received: {found}. Save the task in our own format, or its encoder alone."
-                )
-            heads = [head for head in (task.head, getattr(task, "next_sentence_head", None)) if head is not None]
-            labels = task.labels if isinstance(task.head, ClassificationHead) else ()
-            write_huggingface(task.encoder, task.preprocessor, fresh, heads, labels, dtype)
+        with merged_lora(task.encoder):
+            if format == "tfhub":
+                head = task.head if isinstance(task.head, MaskedLMHead) else None
+                _write_tfhub(task.encoder, task.preprocessor, fresh, head)
+            else:
+                if getattr(task, "windows", None) is not None or getattr(task, "columns", None) is not None:
+                    found = f"windows={task.windows}" if task.columns is None else f"columns={task.columns.kinds}"
+                    raise FormatError(
+                        "transformers has no classifier that reads windows of a text, or columns beside it. "
+                        f"Received: {found}. Save the task in our own format, or its encoder alone."
+                    )
+                heads = [head for head in (task.head, getattr(task, "next_sentence_head", None)) if head is not None]
+                labels = task.labels if isinstance(task.head, ClassificationHead) else ()
+                write_huggingface(task.encoder, task.preprocessor, fresh, heads, labels, dtype)
         write_manifest(fresh, format, name_of(task), about or {})
     return pathlib.Path(folder)

@@ -7,6 +7,7 @@ from typing import Any
 from keras_bert_lab.config import check_integer
 from keras_bert_lab.encoder import Encoder
 from keras_bert_lab.encoder.initial_weights import blank_weights
+from keras_bert_lab.encoder.lora import merged_lora
 from keras_bert_lab.tasks.masked_language_model import MaskedLanguageModel
 
 __all__ = ["check_model", "spread_layers", "student_of"]
@@ -41,6 +42,7 @@ def student_of(teacher: MaskedLanguageModel, num_layers: int | None = None) -> M
 
     The layers are the first, the last, and others evenly between them: of 12 layers 0, 2, 4, 7, 9 and 11, of 4 layers 0 and 3.
     Embeddings, segment embeddings among them, pooler and heads are copied; nothing is shared, nothing is frozen.
+    Low-rank updates of the teacher (`add_lora`) are part of the student's weights.
 
     Args:
         teacher: the larger model; it stays as it is.
@@ -59,23 +61,24 @@ def student_of(teacher: MaskedLanguageModel, num_layers: int | None = None) -> M
     count = (layers + 1) // 2 if num_layers is None else num_layers
     check_integer("num_layers", count, 1, layers)
     chosen = [0] if encoder.config.share_layers else spread_layers(layers, count)
-    config = encoder.get_config() | {"trainable": True, "frozen": []}
-    config["config"] = config["config"] | {"num_layers": count}
-    for part in ("attention", "feed_forward"):  # layers of the user's own, one for each block
-        if config[part] is not None:
-            config[part] = [config[part][place] for place in chosen]
-    with blank_weights():
-        smaller = Encoder.from_config(config)
-        student = MaskedLanguageModel(smaller, teacher.preprocessor, teacher.next_sentence)
-    copied: list[tuple[Any, Any]] = [
-        (smaller.embeddings, encoder.embeddings),
-        *((block, encoder.blocks[place]) for block, place in zip(smaller.blocks, chosen, strict=True)),
-        (smaller.final_norm, encoder.final_norm),
-        (smaller.pooler, encoder.pooler),
-        (student.head, teacher.head),
-        (student.next_sentence_head, teacher.next_sentence_head),
-    ]
-    for ours, theirs in copied:
-        if ours is not None and theirs is not None:
-            ours.set_weights(theirs.get_weights())
+    with merged_lora(encoder):
+        config = encoder.get_config() | {"trainable": True, "frozen": []}
+        config["config"] = config["config"] | {"num_layers": count}
+        for part in ("attention", "feed_forward"):  # layers of the user's own, one for each block
+            if config[part] is not None:
+                config[part] = [config[part][place] for place in chosen]
+        with blank_weights():
+            smaller = Encoder.from_config(config)
+            student = MaskedLanguageModel(smaller, teacher.preprocessor, teacher.next_sentence)
+        copied: list[tuple[Any, Any]] = [
+            (smaller.embeddings, encoder.embeddings),
+            *((block, encoder.blocks[place]) for block, place in zip(smaller.blocks, chosen, strict=True)),
+            (smaller.final_norm, encoder.final_norm),
+            (smaller.pooler, encoder.pooler),
+            (student.head, teacher.head),
+            (student.next_sentence_head, teacher.next_sentence_head),
+        ]
+        for ours, theirs in copied:
+            if ours is not None and theirs is not None:
+                ours.set_weights(theirs.get_weights())
     return student

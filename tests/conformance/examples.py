@@ -12,8 +12,19 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_bert_lab.encoder import Embeddings, Encoder, EncoderBlock, FeedForward, HubEncoder, SelfAttention
+from keras_bert_lab.encoder import (
+    Embeddings,
+    Encoder,
+    EncoderBlock,
+    FeedForward,
+    HubEncoder,
+    SelfAttention,
+    add_adapters,
+    add_lora,
+)
+from keras_bert_lab.encoder.adapter import Adapter
 from keras_bert_lab.encoder.dropout import Dropout
+from keras_bert_lab.encoder.low_rank_update import LowRankUpdate
 from keras_bert_lab.heads import ClassificationHead, MaskedLMHead, NextSentenceHead, Pooling, WindowPooling
 from tests.samples import MAX_POSITIONS, B, D, F, H, N, S, V, batch, config, randomise, states, symbolic
 from tests.small_hub_models import packed_encoder
@@ -92,6 +103,13 @@ def _relu_layers(dtype: str | None) -> keras.Sequential:
     )
 
 
+def _added_to(dtype: str | None) -> Encoder:
+    encoder = Encoder(config(), dtype=dtype)
+    add_adapters(encoder, 3)
+    add_lora(encoder, 2, targets="all")
+    return encoder
+
+
 EXAMPLES = [
     Example(
         name="embeddings",
@@ -128,6 +146,18 @@ EXAMPLES = [
     Example(
         name="feed_forward",
         make=lambda dtype: FeedForward(F, activation="gelu_tanh", initializer_range=0.5, dtype=dtype),
+        inputs=lambda: {"states": states()},
+        call=lambda layer, x: layer(x["states"]),
+    ),
+    Example(
+        name="adapter",
+        make=lambda dtype: Adapter(3, activation="relu", initializer_range=0.5, dtype=dtype),
+        inputs=lambda: {"states": states()},
+        call=lambda layer, x: layer(x["states"]),
+    ),
+    Example(
+        name="low_rank_update",
+        make=lambda dtype: LowRankUpdate(17, rank=3, alpha=7.0, dtype=dtype),
         inputs=lambda: {"states": states()},
         call=lambda layer, x: layer(x["states"]),
     ),
@@ -169,6 +199,12 @@ EXAMPLES = [
             feed_forward=[_relu_layers(dtype), FeedForward(17, dtype=dtype)],
             dtype=dtype,
         ),
+        inputs=batch,
+        call=lambda layer, x: layer(x),
+    ),
+    Example(
+        name="encoder_with_added_layers",
+        make=_added_to,
         inputs=batch,
         call=lambda layer, x: layer(x),
     ),
