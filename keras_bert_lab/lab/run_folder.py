@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import datetime
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -19,23 +18,15 @@ from keras_bert_lab.evaluation import (
 from keras_bert_lab.formats import new_folder, write_task
 from keras_bert_lab.lab.model_card import about_table, model_card
 from keras_bert_lab.lab.table_reports import report_on, texts_of
+from keras_bert_lab.lazy import LazyModule
 from keras_bert_lab.tasks import TextClassifier
 from keras_bert_lab.training import LearningRateSearch
 
-__all__ = ["keep_run", "pictures_of", "write_history"]
+__all__ = ["keep_run", "pictures_of", "save_pictures"]
+
+pd = LazyModule("pandas")
 
 _RESOLUTION = 120  # dots per inch
-
-
-def write_history(history: Mapping[str, Sequence[Any]], file: pathlib.Path) -> None:
-    """Figures of the epochs as a table, one row for each."""
-    names = sorted(history)
-    with file.open("w", newline="", encoding="utf-8") as target:
-        writer = csv.writer(target)
-        writer.writerow(["epoch", *names])
-        for epoch in range(max(map(len, history.values()), default=0)):
-            row = [history[name][epoch] if epoch < len(history[name]) else "" for name in names]
-            writer.writerow([epoch + 1, *row])
 
 
 def pictures_of(
@@ -56,9 +47,9 @@ def pictures_of(
     """
     figures = {}
     watched = "mae" if model.kind == "regression" else "accuracy"
-    for metric in ("loss", watched):
-        if metric in history:
-            figures[f"learning_curve_{metric}"] = plot_learning_curves(history, metric).figure
+    for name, metric in (("learning_curves", watched), ("loss", "loss")):
+        if history.get(metric):
+            figures[name] = plot_learning_curves(history, metric).figure
     if search is not None:
         figures["lr_find"] = plot_learning_rate_search(search).figure
     if table is not None and isinstance(report, ClassificationReport):
@@ -66,6 +57,13 @@ def pictures_of(
         probabilities = model.predict_text(texts_of(table))["probabilities"]
         figures["calibration"] = plot_calibration(calibration(table["label"], probabilities, model.labels)).figure
     return figures
+
+
+def save_pictures(pictures: Mapping[str, Any], folder: pathlib.Path) -> list[str]:
+    """Write pictures as PNG files; gives their names."""
+    for name, picture in pictures.items():
+        picture.savefig(folder / f"{name}.png", dpi=_RESOLUTION)
+    return [f"{name}.png" for name in pictures]
 
 
 def keep_run(
@@ -113,12 +111,11 @@ def keep_run(
             "figures": figures | {"kind": model.kind, "labels": model.labels, "data": data},
         }
         if history:
-            write_history(history, fresh / "history.csv")
+            columns = {name: pd.Series(values) for name, values in sorted(history.items())}
+            pd.DataFrame(columns).rename(lambda epoch: epoch + 1).to_csv(fresh / "history.csv", index_label="epoch")
         measured = "test" if "test" in reports else "validation"
         pictures = pictures_of(model, history, tables.get(measured), reports.get(measured), search)
-        for name, picture in pictures.items():
-            picture.savefig(fresh / f"{name}.png", dpi=_RESOLUTION)
-        card = model_card(model, about, reports, [f"{name}.png" for name in pictures], pathlib.Path(folder).name)
+        card = model_card(model, about, reports, save_pictures(pictures, fresh), pathlib.Path(folder).name)
         (fresh / "README.md").write_text(card, encoding="utf-8")
         write_task(model, fresh, about)
     return pathlib.Path(folder)

@@ -61,6 +61,7 @@ class Run:
         figures: plain data to keep and to return.
         training: keeps checkpoints, and finds them again.
         stopped_by: the signal that ended the run early, or None.
+        date: when it began, in UTC.
     """
 
     def __init__(
@@ -80,8 +81,13 @@ class Run:
         self._command = command
         self._settings = settings
         self._began = time.perf_counter()
-        self._date = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        self.date = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         (folder / SETTINGS).write_text(_as_yaml(settings), encoding="utf-8")
+
+    @property
+    def seconds(self) -> float:
+        """How long it took so far, what was done before an interruption included."""
+        return round(self.training.earlier_seconds + time.perf_counter() - self._began, 1)
 
     def fit(self, model: Any, *data: Any, callbacks: list[Any], **settings: Any) -> dict[str, list[float]]:
         """`model.fit` from where an earlier run stopped; a signal ends it early and leaves the model as it is."""
@@ -107,10 +113,10 @@ class Run:
     def save(self, model: Any) -> None:
         """Write the model and what is known about it; of several processes only the main one does."""
         self.figures |= {
-            "seconds": round(self.training.earlier_seconds + time.perf_counter() - self._began, 1),
+            "seconds": self.seconds,
             "interrupted_by": self.stopped_by.name if self.stopped_by else None,
         }
-        about = {"command": self._command, "date": self._date, "settings": self._settings, "figures": plain(self.figures)}
+        about = {"command": self._command, "date": self.date, "settings": self._settings, "figures": plain(self.figures)}
         if is_main():
             with alone():
                 write_task(model, self.folder, about)

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["announce_dropped", "split_labels", "texts_of"]
-
-
-def texts_of(table: Any) -> Any:
-    """The column of texts, or the two columns of pairs."""
-    return (table["text"], table["text_pair"]) if "text_pair" in table else table["text"]
+__all__ = ["announce_dropped", "split_labels"]
 
 
 def announce_dropped(table: Any) -> None:

@@ -9,56 +9,23 @@ import keras
 import numpy as np
 
 from keras_bert_lab.config import OptimizerConfig, check_integer, check_share
-from keras_bert_lab.data import check_known_labels, check_labels, read_table
-from keras_bert_lab.data.splits import split_rows
-from keras_bert_lab.encoder import set_trainable
-from keras_bert_lab.evaluation import classification_report, plot_learning_curves, tfidf_baseline
+from keras_bert_lab.encoder import merge_lora
+from keras_bert_lab.evaluation import calibrate as calibrate_model
+from keras_bert_lab.evaluation import choose_threshold, classification_report, tfidf_baseline
 from keras_bert_lab.formats import open_source
-from keras_bert_lab.heads import FocalLoss
+from keras_bert_lab.lab import report_on, texts_of
 from keras_bert_lab.recipes.models import is_ours, with_rate
 from keras_bert_lab.recipes.runs import LARGEST_SEED, plain, run_of
-from keras_bert_lab.recipes.tables import announce_dropped, split_labels, texts_of
+from keras_bert_lab.recipes.train_files import write_card_and_pictures
+from keras_bert_lab.recipes.training_tables import read_training_tables
+from keras_bert_lab.recipes.tuning import cleaner_of, columns_of, kind_of_labels, loss_of, make_trainable
 from keras_bert_lab.tasks import TextClassifier
-from keras_bert_lab.tasks.labels import label_names
-from keras_bert_lab.text import TextCleaner
-from keras_bert_lab.training import GradualUnfreezing, build_adamw
+from keras_bert_lab.training import build_adamw
 
 __all__ = ["train"]
 
 _OPTIMIZER = OptimizerConfig(learning_rate=None)
 _RATE = 5e-4
-
-
-def _kind(kind: str, separator: str | None) -> str:
-    """The kind, as far as it follows from the settings."""
-    if separator is None and kind != "multi_label":
-        return kind
-    if separator is None or kind not in ("auto", "multi_label"):
-        raise ValueError(
-            f"label_separator belongs to kind multi_label: both or none. Received: kind={kind!r}, label_separator={separator!r}"
-        )
-    return "multi_label"
-
-
-def _loss(kind: str, name: str, gamma: float, smoothing: float) -> Any:
-    """The loss that was asked for."""
-    if name == "auto" and not smoothing:
-        return "auto"
-    if kind == "regression":
-        raise ValueError(
-            "loss and label_smoothing are for labels, not for numbers. "
-            f"Received: kind='regression', loss={name!r}, label_smoothing={smoothing}"
-        )
-    return FocalLoss(gamma=gamma if name == "focal" else 0.0, label_smoothing=smoothing)
-
-
-def _split(table: Any, share: float, seed: int, kind: str) -> tuple[Any, Any]:
-    """Rows to learn from and rows to validate on."""
-    if not share:
-        return table, None
-    labels = table["label"].tolist() if kind in ("binary", "multi_class") else None
-    learned, kept = split_rows(len(table), share, seed, labels)
-    return table.iloc[learned].reset_index(drop=True), table.iloc[kept].reset_index(drop=True)
 
 
 def _best_epoch(kind: str) -> keras.callbacks.Callback:
@@ -83,6 +50,8 @@ def train(
     max_length: int | None = None,
     truncate: Literal["round_robin", "waterfall", "longest_first", "head_tail"] | None = None,
     clean: str = "",
+    windows: int | None = None,
+    columns: str = "",
     pooling: Literal["cls", "mean", "max"] = "mean",
     dropout: float = 0.1,
     trainable: str = "all",
@@ -127,10 +96,13 @@ def train(
             kept is the beginning of the text, which helps with long reviews); by default as in pretraining.
         clean: steps of cleaning that become part of the model, in their order, separated by commas: html, urls, emails,
             mentions, numbers, punctuation, repeats, lowercase, accents, whitespace. Empty = texts are taken as they are.
+        windows: texts longer than `max_length` are read in up to this many windows; by default they are cut.
+        columns: columns that are read beside the text, with their kinds: price:number,brand:category.
         pooling: how the states of all tokens become one: of the first token, mean, or maximum.
         dropout: share of states, attention weights and pooled states set to 0 in training.
         trainable: which of the encoder's weights are trained: all, none, the last blocks ("last 2"), those whose names fit a
-            pattern; or "gradual": none in the first epoch, then one more block in each, the last ones first.
+            pattern; "gradual": none in the first epoch, then one more block in each, the last ones first; or "lora 8",
+            "adapters 64": small matrices beside weights that are frozen.
         optimizer: learning rate (by default 5e-4 for an encoder of ours, 5e-5 for other people's, 2e-5 for large ones),
             its schedule, decay.
         loss: auto = cross-entropy, or squared error for numbers; focal = cross-entropy that weighs what is hard more.
@@ -168,37 +140,23 @@ def train(
     check_integer("seed", seed, 0, LARGEST_SEED)
     check_share("validation_split", validation_split)
     check_share("dropout", dropout)
-    kind = _kind(kind, label_separator)
-    loss_function = _loss(kind, loss, focal_gamma, label_smoothing)
-    cleaner = TextCleaner([step.strip() for step in clean.split(",")]) if clean else None
-    if (calibrate or threshold != "half") and validation is None and not validation_split:
-        raise ValueError(
-            "calibrate and threshold need rows to validate on. Received: validation_split=0. Give a share, or --validation."
-        )
+    kind = kind_of_labels(kind, label_separator)
+    loss_function = loss_of(kind, loss, focal_gamma, label_smoothing)
+    cleaner, beside = cleaner_of(clean), columns_of(columns)
     with run_of("train", output, overwrite, settings) as run:
         keras.utils.set_random_seed(seed)
-        columns: dict[str, Any] = {"text": text, "label": label, "text_pair": text_pair, "encoding": encoding}
-        columns |= {"separator": separator, "sheet": sheet, "drop_unusable": drop_unusable}
-        columns |= {"label_type": "number" if kind == "regression" else "name"}
         source = open_source(encoder)
-        data = split_labels(read_table(table, **columns), label_separator)
-        announce_dropped(data)
-        labels = None if kind == "regression" else label_names(data["label"])
-        if kind == "auto" and labels is not None:
-            kind = "binary" if len(labels) == 2 else "multi_class"
-        if kind != "regression":
-            check_labels(data["label"], keep_similar=keep_similar_labels)
-        if validation is None:
-            learned, kept = _split(data, validation_split, seed, kind)
-        else:
-            learned, kept = data, split_labels(read_table(validation, **columns), label_separator)
-            announce_dropped(kept)
-            if labels is not None:
-                check_known_labels(kept["label"], labels)
+        how = {"text": text, "label": label, "text_pair": text_pair, "columns": beside or (), "encoding": encoding}
+        how |= {"separator": separator, "sheet": sheet, "drop_unusable": drop_unusable}
+        tables = read_training_tables(
+            table, validation, kind, label_separator, validation_split, seed, keep_similar_labels, how
+        )
+        learned, kept = tables.learned, tables.kept
+        _check_afterwards(tables.kind, kept is not None, calibrate, threshold)
         model = TextClassifier.from_opened(
             source,
-            labels,
-            kind,
+            tables.labels,
+            tables.kind,
             pooling=pooling,
             dropout=dropout,
             encoder_dropout=dropout,
@@ -206,10 +164,11 @@ def train(
             truncate=truncate,
             dtype=precision,
             pairs=text_pair is not None,
+            cleaner=cleaner,
+            windows=windows,
+            columns=beside,
         )
-        if cleaner is not None:
-            model.preprocessor.cleaner = cleaner
-        counts = set_trainable(model.encoder, "all" if trainable == "gradual" else trainable)
+        counts, callbacks = make_trainable(model, trainable)
         print(
             f"{len(learned):,} texts to learn from, {0 if kept is None else len(kept):,} to validate on; "
             + (f"labels {model.labels}" if model.labels else "numbers"),
@@ -219,7 +178,6 @@ def train(
         optimizer = with_rate(optimizer, _RATE if is_ours(source) else None, model.encoder)
         steps = -(-len(learned) // batch_size)
         model.compile(build_adamw(optimizer, epochs * steps, steps_per_epoch=steps), loss=loss_function)
-        callbacks = [GradualUnfreezing()] if trainable == "gradual" else []
         history = run.fit(
             model,
             texts_of(learned),
@@ -238,31 +196,63 @@ def train(
             "texts": len(learned),
             "history": history,
         }
+        if trainable.startswith("lora"):
+            merge_lora(model)
+        report = None
         if kept is not None and run.stopped_by is None:
             with run.measuring():
-                run.figures |= _validated(model, learned, kept, baseline)
-        if history.get("loss"):
-            plot_learning_curves(history, "mae" if model.kind == "regression" else "accuracy").figure.savefig(
-                run.folder / "learning_curves.png", dpi=120
-            )
+                run.figures |= _adjusted(model, kept, calibrate, threshold)
+                report = report_on(model, kept, seed=seed)
+                run.figures |= _validated(report, learned, kept, model, baseline)
+        write_card_and_pictures(run, model, history, learned, kept, report)
         run.save(model)
     state = "Interrupted: what was learned so far is saved" if run.figures["interrupted_by"] else "Saved"
     print(f"{state} in {run.output} after {run.figures['seconds']:.0f} s.")
     return run.figures
 
 
-def _validated(model: TextClassifier, learned: Any, kept: Any, baseline: bool) -> dict[str, Any]:
+def _check_afterwards(kind: str, has_kept: bool, calibrate: bool, threshold: str) -> None:
+    """Refuse what could not be done after the training, before it begins.
+
+    Raises:
+        ValueError: no rows to validate on, or a kind that has no probabilities, or no threshold.
+    """
+    if (calibrate or threshold != "half") and not has_kept:
+        raise ValueError(
+            "calibrate and threshold need rows to validate on. Received: validation_split=0. Give a share, or --validation."
+        )
+    if calibrate and kind == "regression":
+        raise ValueError("calibrate needs probabilities. Received: kind='regression'")
+    if threshold != "half" and kind not in ("binary", "multi_label"):
+        raise ValueError(
+            "threshold is for two labels, or for any of several. "
+            f"Received: threshold={threshold!r}, kind={kind!r}. Leave it out."
+        )
+
+
+def _adjusted(model: TextClassifier, kept: Any, calibrate: bool, threshold: str) -> dict[str, Any]:
+    """Fit the probabilities, then the threshold, to the rows that are validated on: what was found, as plain data."""
+    figures: dict[str, Any] = {}
+    if calibrate:
+        scaled = calibrate_model(model, texts_of(kept), kept["label"])
+        print(f"\nCalibration\n{scaled}")
+        figures["calibration"] = scaled.to_dict()
+    if threshold != "half":
+        model.threshold = choose_threshold(kept["label"], model.predict(texts_of(kept)), threshold, model.labels)
+        print(f"\nThreshold, by {threshold}: {model.threshold}")
+        figures["threshold"] = plain(model.threshold)
+    return figures
+
+
+def _validated(report: Any, learned: Any, kept: Any, model: TextClassifier, baseline: bool) -> dict[str, Any]:
     """How good the model is on the rows that it was validated on, printed and as plain data."""
-    answers = model.predict_text(texts_of(kept)).label
-    if model.kind == "regression":
-        mean = np.abs(kept["label"] - learned["label"].mean()).mean()
-        errors = {"mae": float(np.abs(kept["label"] - answers).mean()), "mae_of_the_mean": float(mean)}
-        print(f"mean absolute error  {errors['mae']:.4g}  (always the mean: {errors['mae_of_the_mean']:.4g})")
-        return {"validation": errors}
-    report = classification_report(kept["label"], answers, model.labels)
-    print(f"\nOn the texts to validate on, by which the epoch was chosen\n{report}")
     figures = {"validation": report.to_dict()}
-    if baseline and "text_pair" not in learned:
+    print(f"\nOn the texts to validate on, by which the epoch was chosen\n{report}")
+    if model.kind == "regression":
+        always = float(np.abs(kept["label"] - learned["label"].mean()).mean())
+        figures["validation"]["mae_of_the_mean"] = always
+        print(f"mean absolute error of always the mean: {always:.4g}")
+    elif baseline and model.kind != "multi_label" and "text_pair" not in learned:
         try:
             guessed = tfidf_baseline(learned["text"], learned["label"], kept["text"])
         except ValueError as error:  # no words to count, or one label only: no reason to lose the trained model

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import keras
+
 from keras_bert_lab.encoder import Encoder
 from keras_bert_lab.formats import Checkpoint, TaskFolder
-from keras_bert_lab.text import Preprocessor
+from keras_bert_lab.text import Preprocessor, TextCleaner
 
 __all__ = ["classifier_parts"]
 
@@ -18,6 +20,7 @@ def classifier_parts(
     max_length: int | None,
     truncate: str | None,
     dtype: Any,
+    cleaner: TextCleaner | None = None,
 ) -> tuple[Encoder, Preprocessor, str | None]:
     """What a new classifier takes from a pretrained model.
 
@@ -28,6 +31,7 @@ def classifier_parts(
         max_length: tokens of a text that are read; None = as it is there.
         truncate: what is cut off, see `Preprocessor`; None = as it is there.
         dtype: precision or dtype policy; None = float32.
+        cleaner: of the texts; None = as it is there.
 
     Returns:
         Encoder, preprocessor, and the head's transform, see `ClassificationHead`.
@@ -47,6 +51,8 @@ def classifier_parts(
         changes |= {"sequence_length": None, "max_length": max_length}
     if truncate is not None:
         changes |= {"truncate": truncate}
+    if cleaner is not None:
+        changes |= {"cleaner": keras.saving.serialize_keras_object(cleaner)}
     if changes:
         preprocessor = Preprocessor.from_config(preprocessor.get_config() | changes)
     return encoder, preprocessor, transform

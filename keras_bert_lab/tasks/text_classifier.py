@@ -35,7 +35,7 @@ from keras_bert_lab.tasks.text_inputs import (
 )
 from keras_bert_lab.tasks.thresholds import check_threshold, decisions
 from keras_bert_lab.tasks.windows import as_rows, by_text, check_windows
-from keras_bert_lab.text import Preprocessor, TextWindows
+from keras_bert_lab.text import Preprocessor, TextCleaner, TextWindows
 from keras_bert_lab.training import AdamW, Progress, training_data
 
 __all__ = ["TextClassifier"]
@@ -161,6 +161,7 @@ class TextClassifier(Task, keras.Model):
         dropout: float = 0.1,
         max_length: int | None = None,
         truncate: str | None = None,
+        cleaner: TextCleaner | None = None,
         ignore: Collection[str] = (),
         **kwargs: Any,
     ) -> TextClassifier:
@@ -171,6 +172,7 @@ class TextClassifier(Task, keras.Model):
             labels, kind, pooling, dropout: as in `TextClassifier`; with pooling "cls" the head is that of the encoder's family.
             max_length: tokens of a text that are read, the rest is cut off; by default what the source says.
             truncate: what is cut off, see `Preprocessor`; by default what the source says, else "round_robin".
+            cleaner: of the texts, part of the model; None = what the source says, as a rule none.
             ignore: settings of a config file that are known to be harmless.
             **kwargs: of the model, e.g. `windows`, `dtype`, `name`.
 
@@ -178,6 +180,7 @@ class TextClassifier(Task, keras.Model):
             FormatError: nothing there, nothing known; a file that is damaged, not complete, or does not fit.
         """
         settings: dict[str, Any] = {"pooling": pooling, "dropout": dropout, "max_length": max_length, "truncate": truncate}
+        settings |= {"cleaner": cleaner}
         return cls.from_opened(open_source(source, ignore), labels, kind, **settings, **kwargs)
 
     @classmethod
@@ -191,11 +194,14 @@ class TextClassifier(Task, keras.Model):
         encoder_dropout: float | None = None,
         max_length: int | None = None,
         truncate: str | None = None,
+        cleaner: TextCleaner | None = None,
         dtype: Any = None,
         **kwargs: Any,
     ) -> TextClassifier:
         """The same from a model that was looked at already; `encoder_dropout` is the encoder's own, None = as in the source."""
-        encoder, preprocessor, transform = classifier_parts(opened, pooling, encoder_dropout, max_length, truncate, dtype)
+        encoder, preprocessor, transform = classifier_parts(
+            opened, pooling, encoder_dropout, max_length, truncate, dtype, cleaner
+        )
         return cls(encoder, preprocessor, labels, kind, pooling=pooling, dropout=dropout, transform=transform, **kwargs)
 
     def build(self, input_shape: Any = None) -> None:

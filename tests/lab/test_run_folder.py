@@ -34,7 +34,7 @@ def test_the_folder_holds_the_model_and_what_was_done(kept: tuple[Lab, pathlib.P
     history = pd.read_csv(folder / "history.csv", index_col="epoch")
     assert history.index.tolist() == [1, 2]
     np.testing.assert_allclose(history["val_loss"], made.history["val_loss"])
-    pictures = {"calibration", "confusion_matrix", "learning_curve_accuracy", "learning_curve_loss", "lr_find"}
+    pictures = {"calibration", "confusion_matrix", "learning_curves", "loss", "lr_find"}
     assert {path.stem for path in folder.glob("*.png")} == pictures
 
 
