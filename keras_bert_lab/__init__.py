@@ -37,7 +37,7 @@ from keras_bert_lab.evaluation import (
     plot_learning_curves,
     tfidf_baseline,
 )
-from keras_bert_lab.export import ExportedModel, export_saved_model, load_exported
+from keras_bert_lab.export import BatchPredictor, ExportedModel, export_saved_model, load_exported
 from keras_bert_lab.formats import load_encoder, load_preprocessor, save_encoder, save_task
 from keras_bert_lab.heads import ClassificationHead, MaskedLMHead, NextSentenceHead, Pooling
 from keras_bert_lab.tasks import Distillation, MaskedLanguageModel, TextClassifier, load_task, student_of
@@ -58,6 +58,7 @@ from keras_bert_lab.training import AdamW, LinearWarmupDecay, Progress, Resumabl
 __all__ = [
     "AdamW",
     "ArchitectureConfig",
+    "BatchPredictor",
     "BytePairTokenizer",
     "ClassificationHead",
     "ClassificationReport",

@@ -11,6 +11,7 @@ import keras_bert_lab as kbl
 NAMES = [
     "AdamW",
     "ArchitectureConfig",
+    "BatchPredictor",
     "BytePairTokenizer",
     "ClassificationHead",
     "ClassificationReport",
@@ -95,6 +96,7 @@ SIGNATURES = {
     "sample_encoder": {},
     "export_saved_model": {"model": ..., "path": ...},
     "load_exported": {"path": ...},
+    "BatchPredictor": {"model": ..., "batch_size": 64},
     "save_task": {"task": ..., "folder": ..., "overwrite": False},
     "load_task": {"source": ...},
     "load_encoder": {"source": ...},
