@@ -18,6 +18,7 @@ import pytest
 
 from keras_bert_lab import BatchPredictor, load_task, read_columns, save_task, write_table
 from keras_bert_lab.cli import main
+from keras_bert_lab.recipes import predict
 from keras_bert_lab.recipes.prediction_parts import PredictionParts
 from tests.cli.small_runs import contents, table
 from tests.cli.test_use import refused, run
@@ -27,12 +28,23 @@ from tests.tasks.small_tasks import TEXTS, classifier
 
 ROWS = 22
 COMMAND = ["--table", "in.csv", "--output", "out.csv", "--part_rows", "5"]  # 4, 5, 5, 5, 3 rows: the header counts
-WHOLE = ["--table", "in.csv", "--output", "whole.csv", "--part_rows", "5"]
+
+
+COLUMNS: dict[str, list[Any]] = {"n": [*range(ROWS)], "review": TEXTS * 2}
 
 
 @pytest.fixture
 def reviews(here: Path) -> Path:
-    return Path(table(here / "in.csv", {"n": [*range(ROWS)], "review": TEXTS * 2}))
+    return Path(table(here / "in.csv", COLUMNS))
+
+
+@pytest.fixture(scope="module")
+def whole(judge: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """What a run writes that nothing disturbs."""
+    folder = tmp_path_factory.mktemp("whole")
+    output = folder / "whole.csv"
+    predict(str(judge), table=Path(table(folder / "in.csv", COLUMNS)), output=output, part_rows=5)
+    return output.read_bytes()
 
 
 @pytest.fixture
@@ -132,13 +144,12 @@ def test_a_run_that_ends_at_any_part_goes_on_with_the_next(
     number: int,
     reviews: Path,
     judge: Path,
+    whole: bytes,
     asked: list[int],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     here = reviews.parent
-    run(capsys, "predict", judge, *WHOLE)
-    assert asked == [4, 5, 5, 5, 3]
     write = PredictionParts.write
 
     def instead(self: PredictionParts, this: int, part: Any) -> None:
@@ -161,7 +172,7 @@ def test_a_run_that_ends_at_any_part_goes_on_with_the_next(
     assert asked == [4, 5, 5, 5, 3][kept:]
     rows = sum([4, 5, 5, 5, 3][:kept])
     assert (f"Going on: {rows} of 22 rows are predicted already" in capsys.readouterr().out) == (kept > 0)
-    assert (here / "out.csv").read_bytes() == (here / "whole.csv").read_bytes()
+    assert (here / "out.csv").read_bytes() == whole
     assert not (here / "out.csv.unfinished").exists()
 
 
@@ -239,7 +250,7 @@ def test_overwrite_with_all_as_before_goes_on(unfinished: Path, judge: Path, her
 
 @pytest.mark.parametrize("damage", ["flipped", "cut", "gone", "empty"])
 def test_a_part_that_the_disk_damaged_is_made_anew(
-    damage: str, unfinished: Path, judge: Path, here: Path, asked: list[int], capsys: pytest.CaptureFixture[str]
+    damage: str, unfinished: Path, judge: Path, whole: bytes, here: Path, asked: list[int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     part = unfinished / "part-00000001.json"
     content = part.read_bytes()
@@ -254,8 +265,7 @@ def test_a_part_that_the_disk_damaged_is_made_anew(
             part.write_bytes(b"")
     run(capsys, "predict", judge, *COMMAND)
     assert asked == [5, 5, 3]
-    run(capsys, "predict", judge, *WHOLE)
-    assert (here / "out.csv").read_bytes() == (here / "whole.csv").read_bytes()
+    assert (here / "out.csv").read_bytes() == whole
 
 
 @pytest.mark.parametrize("step", ["os.fsync", "pathlib.Path.replace"])
@@ -382,6 +392,7 @@ KILLS = {
 PROGRAM = """
 import os, pathlib, signal, sys
 from keras_bert_lab.cli import main
+from keras_bert_lab.recipes import predict
 from keras_bert_lab.recipes.prediction_parts import PredictionParts
 def kill():
     os.kill(os.getpid(), signal.SIGKILL)
@@ -402,22 +413,21 @@ def _processes(judge: Path, here: Path) -> Iterator[tuple[str, int]]:
 
 @pytest.mark.slow
 def test_a_process_that_is_killed_anywhere(
-    reviews: Path, judge: Path, asked: list[int], capsys: pytest.CaptureFixture[str]
+    reviews: Path, judge: Path, whole: bytes, asked: list[int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     here = reviews.parent
-    run(capsys, "predict", judge, *WHOLE)
     there = {}
     for place, parts in _processes(judge, here):
         there[place] = (parts, (here / "out.csv").exists())
         if not (here / "out.csv").exists():
             continue
         # All is done but for the tidying up: the output is whole, and a new run has nothing to predict.
-        assert (here / "out.csv").read_bytes() == (here / "whole.csv").read_bytes()
+        assert (here / "out.csv").read_bytes() == whole
     assert list(there.values()) == [(1, False), (4, False), (5, False), (5, True)]
     asked.clear()
     assert "exists already" in refused(capsys, "predict", judge, *COMMAND)
     run(capsys, "predict", judge, *COMMAND, "--overwrite")
     assert asked == []
-    assert (here / "out.csv").read_bytes() == (here / "whole.csv").read_bytes()
+    assert (here / "out.csv").read_bytes() == whole
     assert not (here / "out.csv.unfinished").exists()
-    assert sorted(path.name for path in here.iterdir() if not path.name.endswith(".part")) == ["in.csv", "out.csv", "whole.csv"]
+    assert sorted(path.name for path in here.iterdir() if not path.name.endswith(".part")) == ["in.csv", "out.csv"]
