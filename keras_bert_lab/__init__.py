@@ -73,7 +73,7 @@ from keras_bert_lab.evaluation import (
     top_losses,
     write_check_page,
 )
-from keras_bert_lab.export import ExportedModel, export_saved_model, load_exported
+from keras_bert_lab.export import BatchPredictor, ExportedModel, export_saved_model, load_exported
 from keras_bert_lab.formats import load_encoder, load_preprocessor, save_encoder, save_task
 from keras_bert_lab.heads import ClassificationHead, FocalLoss, MaskedLMHead, NextSentenceHead, Pooling, WindowPooling
 from keras_bert_lab.lab import Lab, compare_runs
@@ -121,6 +121,7 @@ __all__ = [
     "AdamW",
     "ArchitectureConfig",
     "AutofitResult",
+    "BatchPredictor",
     "BytePairTokenizer",
     "Calibration",
     "ClassificationHead",

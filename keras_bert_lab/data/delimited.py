@@ -82,14 +82,18 @@ def read_delimited(path: pathlib.Path, separator: str, encoding: str) -> Any:
     return table
 
 
-def delimited_rows(path: pathlib.Path, separator: str, encoding: str) -> Iterator[tuple[list[str], Any]]:
+def delimited_rows(path: pathlib.Path, separator: str, encoding: str, rows: int = _ROWS) -> Iterator[tuple[list[str], Any]]:
     """As `read_delimited`, some rows at a time: the names of the columns, and a frame without them.
+
+    Args:
+        path, separator, encoding: as in `read_delimited`.
+        rows: lines of cells that are read at a time; the header is one of them.
 
     Raises:
         DataError: as `read_delimited`.
     """
     names: list[str] = []
-    for frame in _frames(path, separator, encoding, _ROWS):
+    for frame in _frames(path, separator, encoding, rows):
         first = not names
         names = names or frame.iloc[0].tolist()
         yield names, frame.iloc[int(first) :]
@@ -133,8 +137,15 @@ def _diagnosis(path: pathlib.Path, separator: str, encoding: str, problem: str) 
     return f"{path} cannot be read as a table: {problem}."
 
 
-def write_delimited(table: Any, file: BinaryIO, separator: str) -> None:
-    """Texts in quotes, numbers without; an empty cell for what is missing; lists and dicts as JSON."""
+def write_delimited(table: Any, file: BinaryIO, separator: str, header: bool = True) -> None:
+    """Texts in quotes, numbers without; an empty cell for what is missing; lists and dicts as JSON.
+
+    Args:
+        table: a pandas DataFrame.
+        file: where to.
+        separator: between cells.
+        header: whether the names of the columns come first; False for what follows an earlier part of a table.
+    """
     table = table.copy(deep=False)
     for place, dtype in enumerate(table.dtypes):
         if dtype.kind == "O" and not isinstance(dtype, pd.StringDtype):
@@ -142,7 +153,14 @@ def write_delimited(table: Any, file: BinaryIO, separator: str) -> None:
             table.isetitem(place, pd.Series(cells, index=table.index, dtype=object))
     # Quotes around each text: else a text of blanks alone, or one with a lone "\r", would not come back.
     table.to_csv(
-        file, sep=separator, index=False, encoding="utf-8", lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC, mode="wb"
+        file,
+        sep=separator,
+        index=False,
+        header=header,
+        encoding="utf-8",
+        lineterminator="\n",
+        quoting=csv.QUOTE_NONNUMERIC,
+        mode="wb",
     )
 
 

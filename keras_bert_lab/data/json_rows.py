@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
 from keras_bert_lab.data.cells import has_surrogates, plain
@@ -14,9 +14,15 @@ from keras_bert_lab.data.wording import shown
 from keras_bert_lab.errors import DataError
 from keras_bert_lab.lazy import LazyModule
 
-__all__ = ["json_rows", "read_json", "read_json_lines", "write_json", "write_json_lines"]
+__all__ = ["as_columns", "json_rows", "read_json", "read_json_lines", "write_json", "write_json_lines"]
 
 pd = LazyModule("pandas")
+
+
+def as_columns(rows: list[dict[str, Any]], names: Iterable[str]) -> Any:
+    """Objects as a frame of Python values with columns of these names, None where a row lacks one."""
+    columns = {name: pd.Series([row.get(name) for row in rows], dtype=object) for name in names}
+    return pd.DataFrame(columns, index=range(len(rows)))
 
 
 def _table(path: pathlib.Path, rows: list[dict[str, Any]]) -> Any:
@@ -28,7 +34,7 @@ def _table(path: pathlib.Path, rows: list[dict[str, Any]]) -> Any:
         raise DataError(
             f"{path}: names of columns must be valid Unicode. Received: {shown(broken[0])}, with a lone surrogate. Rename it."
         )
-    return pd.DataFrame({name: pd.Series([row.get(name) for row in rows], dtype=object) for name in names})
+    return as_columns(rows, names)
 
 
 def json_rows(path: pathlib.Path, encoding: str) -> Iterator[dict[str, Any]]:

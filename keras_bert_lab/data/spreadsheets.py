@@ -109,8 +109,12 @@ def formula_cells(path: pathlib.Path, sheet: int | str) -> set[tuple[int, int]]:
     return {(row - header, column) for row, cells in enumerate(flags) for column, flag in enumerate(cells) if flag}
 
 
-def check_sheet_limits(table: Any) -> None:
-    """Whether a table fits into a sheet.
+def check_sheet_limits(table: Any, first: int = 0) -> None:
+    """Whether a table, or a part of it, fits into a sheet.
+
+    Args:
+        table: a pandas DataFrame.
+        first: rows before this part.
 
     Raises:
         DataError: too many rows or columns; texts that are too long or hold control characters; rows are told.
@@ -122,17 +126,18 @@ def check_sheet_limits(table: Any) -> None:
         )
     for place, name in enumerate(table.columns):
         texts = [str(name), *(_text(cell) for cell in table.iloc[:, place].tolist())]
-        long = [row for row, text in enumerate(texts) if _length(text) > _CHARACTERS]
+        long = [first * (row > 0) + row for row, text in enumerate(texts) if _length(text) > _CHARACTERS]
         if long:
             raise DataError(
                 f"A cell of an .xlsx sheet holds {_CHARACTERS:,} characters. Received longer texts in column {str(name)!r}, "
                 f"{rows_named(long)} (row 1 = first row below the header). Write CSV instead."
             )
-        illegal = [row for row, text in enumerate(texts) if _ILLEGAL.search(text)]
+        illegal = {row: found[0] for row, text in enumerate(texts) if (found := _ILLEGAL.search(text))}
         if illegal:
+            rows = [first * (row > 0) + row for row in illegal]
             raise DataError(
-                f"An .xlsx sheet holds no control characters. Received: {_ILLEGAL.search(texts[illegal[0]])[0]!r} in column "  # type: ignore[index]
-                f"{str(name)!r}, {rows_named(illegal)} (row 1 = first row below the header). Write CSV instead."
+                f"An .xlsx sheet holds no control characters. Received: {next(iter(illegal.values()))!r} in column "
+                f"{str(name)!r}, {rows_named(rows)} (row 1 = first row below the header). Write CSV instead."
             )
 
 

@@ -8,7 +8,7 @@ import pathlib
 from keras_bert_lab.data.wording import did_you_mean
 from keras_bert_lab.errors import DataError
 
-__all__ = ["PACKED", "TableFormat", "table_format"]
+__all__ = ["PACKED", "TableFormat", "check_form_settings", "table_format"]
 
 PACKED = (".gz", ".bz2", ".xz", ".zst")
 """Suffixes of packed files."""
@@ -24,6 +24,7 @@ _KINDS = {
     ".parquet": "parquet",
 }
 _TEXT = ("csv", "tsv", "jsonl", "json")
+_SEPARATED = ("csv", "tsv")
 _CURES = {
     ".xls": "Save it as .xlsx in Excel or LibreOffice.",
     ".xlsm": "Save it as .xlsx in Excel or LibreOffice.",
@@ -68,3 +69,16 @@ def table_format(path: pathlib.Path) -> TableFormat:
     if packing and kind not in _TEXT:
         raise DataError(f"{path}: a {suffix} file is packed already and is not read with {packing} around it. Unpack it first.")
     return TableFormat(kind, packing)
+
+
+def check_form_settings(path: pathlib.Path, separator: str | None, sheet: int | str) -> None:
+    """Whether settings belong to the form of a file.
+
+    Raises:
+        ValueError: a separator for a table without one, or a sheet for what is no spreadsheet.
+    """
+    kind = table_format(path).kind
+    if separator is not None and kind not in _SEPARATED:
+        raise ValueError(f"separator is for .csv and .tsv files. Received: separator={separator!r} for {path}")
+    if sheet != 0 and kind != "xlsx":
+        raise ValueError(f"sheet is for .xlsx files. Received: sheet={sheet!r} for {path}")

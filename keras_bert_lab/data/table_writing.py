@@ -8,7 +8,6 @@ import gzip
 import io
 import lzma
 import os
-from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from keras_bert_lab.data.atomic_files import atomic_file, check_target
@@ -23,7 +22,7 @@ from keras_bert_lab.data.wording import listed, rows_named
 from keras_bert_lab.errors import DataError
 from keras_bert_lab.lazy import LazyModule
 
-__all__ = ["check_writable", "write_table"]
+__all__ = ["check_cells", "check_writable", "packed", "write_table"]
 
 pa = LazyModule("pyarrow")
 
@@ -43,14 +42,27 @@ def check_writable(path: str | os.PathLike[str], overwrite: bool = False) -> Non
     check_target(path, overwrite)
 
 
-@contextlib.contextmanager
-def _zstandard(file: BinaryIO) -> Iterator[BinaryIO]:
-    content = io.BytesIO()  # Arrow's stream would close the file
-    yield content
-    file.write(pa.compress(content.getbuffer(), codec="zstd", asbytes=True))
+class _LeftOpen(io.RawIOBase):
+    """A file to write to that stays open when it is closed, as Arrow's stream does at its end."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__()
+        self._file = file
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        return self._file.write(data)
 
 
-def _packed(file: BinaryIO, packing: str) -> Any:
+def packed(file: BinaryIO, packing: str) -> Any:
+    """What packs on the way into a file: a context manager that gives a file to write to, and leaves the given one open.
+
+    Args:
+        file: where to.
+        packing: see `TableFormat`.
+    """
     match packing:
         case ".gz":
             return gzip.GzipFile(filename="", mode="wb", fileobj=file, compresslevel=6, mtime=0)
@@ -59,18 +71,28 @@ def _packed(file: BinaryIO, packing: str) -> Any:
         case ".xz":
             return lzma.LZMAFile(file, "wb")
         case ".zst":
-            return _zstandard(file)
+            return pa.CompressedOutputStream(pa.PythonFile(_LeftOpen(file), "w"), "zstd")
     return contextlib.nullcontext(file)
 
 
-def _check_cells(table: Any, kind: str) -> None:
+def check_cells(table: Any, kind: str, first: int = 0) -> None:
+    """Whether a form can hold the names and texts of a table, or of a part of it.
+
+    Args:
+        table: a pandas DataFrame.
+        kind: of the form, see `TableFormat`.
+        first: rows before this part.
+
+    Raises:
+        DataError: columns of the same name in a form that tells them apart by name; a text that is no Unicode.
+    """
     names = [str(name) for name in table.columns]
     doubles = sorted({name for name in names if names.count(name) > 1})
     if doubles and kind in ("jsonl", "json", "parquet"):
         raise DataError(f"Columns of a {kind} table must have different names. Received twice or more: {listed(doubles)}")
     for place, name in enumerate(names):
         cells = [name, *table.iloc[:, place].tolist()]
-        broken = [row for row, cell in enumerate(cells) if isinstance(cell, str) and has_surrogates(cell)]
+        broken = [first * (row > 0) + row for row, cell in enumerate(cells) if isinstance(cell, str) and has_surrogates(cell)]
         if broken:
             raise DataError(
                 f"Texts to write must be valid Unicode. Received lone surrogates in column {name!r:.60}, {rows_named(broken)} "
@@ -96,10 +118,10 @@ def write_table(table: Any, path: str | os.PathLike[str], *, overwrite: bool = F
     path = as_path(path)
     form = table_format(path)
     check_target(path, overwrite)
-    _check_cells(table, form.kind)
+    check_cells(table, form.kind)
     if form.kind == "xlsx":
         check_sheet_limits(table)
-    with atomic_file(path, overwrite) as file, _packed(file, form.packing) as target:
+    with atomic_file(path, overwrite) as file, packed(file, form.packing) as target:
         match form.kind:
             case "jsonl":
                 write_json_lines(table, target)

@@ -22,7 +22,7 @@ from keras_bert_lab.data.input_files import existing_file
 from keras_bert_lab.data.json_rows import read_json, read_json_lines
 from keras_bert_lab.data.parquet import read_parquet
 from keras_bert_lab.data.spreadsheets import formula_cells, read_spreadsheet
-from keras_bert_lab.data.table_formats import table_format
+from keras_bert_lab.data.table_formats import check_form_settings, table_format
 from keras_bert_lab.data.wording import did_you_mean, listed, plural, rows_named, shown
 from keras_bert_lab.errors import DataError
 from keras_bert_lab.lazy import LazyModule
@@ -58,10 +58,7 @@ def read_columns(
     """
     path = existing_file(path)
     form = table_format(path)
-    if separator is not None and form.kind not in SEPARATORS:
-        raise ValueError(f"separator is for .csv and .tsv files. Received: separator={separator!r} for {path}")
-    if sheet != 0 and form.kind != "xlsx":
-        raise ValueError(f"sheet is for .xlsx files. Received: sheet={sheet!r} for {path}")
+    check_form_settings(path, separator, sheet)
     match form.kind:
         case "jsonl":
             table = read_json_lines(path, encoding)

@@ -13,19 +13,19 @@ from keras_bert_lab.data.delimited import SEPARATORS, delimited_rows
 from keras_bert_lab.data.input_files import existing_file
 from keras_bert_lab.data.json_rows import json_rows
 from keras_bert_lab.data.parquet import parquet_cells, parquet_names
-from keras_bert_lab.data.table_formats import table_format
+from keras_bert_lab.data.table_formats import check_form_settings, table_format
 from keras_bert_lab.data.tables import place_of_column, read_columns
 from keras_bert_lab.data.wording import plural, shown
 from keras_bert_lab.errors import DataError
 
-__all__ = ["TextColumn"]
+__all__ = ["RowProblem", "TextColumn"]
 
 _NAMES = 1000  # names of keys to remember for messages
 _ROWS = 5  # row numbers to tell
 
 
 @dataclasses.dataclass
-class _Problem:
+class RowProblem:
     """One kind of problem: how many rows have it, the first of them, and an example."""
 
     count: int = 0
@@ -77,10 +77,7 @@ class TextColumn:
     ) -> None:
         self.path = existing_file(path)
         self.kind = table_format(self.path).kind
-        if separator is not None and self.kind not in SEPARATORS:
-            raise ValueError(f"separator is for .csv and .tsv files. Received: separator={separator!r} for {path}")
-        if sheet != 0 and self.kind != "xlsx":
-            raise ValueError(f"sheet is for .xlsx files. Received: sheet={sheet!r} for {path}")
+        check_form_settings(self.path, separator, sheet)
         self.text = text
         self.dropped: dict[str, int] = {}
         self._encoding = encoding
@@ -117,12 +114,12 @@ class TextColumn:
             self._place(list(names))
 
     def __iter__(self) -> Iterator[str]:
-        problems: dict[str, _Problem] = {}
+        problems: dict[str, RowProblem] = {}
         row = 0
         for row, cell in enumerate(self._cells(), start=1):
             problem = text_problem(cell)
             if problem is not None:
-                problems.setdefault(problem, _Problem()).add(row, cell)
+                problems.setdefault(problem, RowProblem()).add(row, cell)
             elif self._drop_unusable or not problems:  # the first problem ends the stream, and the others are counted
                 yield cell
         if not row:

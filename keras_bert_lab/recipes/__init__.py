@@ -4,12 +4,13 @@ from keras_bert_lab.recipes.check_data import check_data
 from keras_bert_lab.recipes.convert import convert
 from keras_bert_lab.recipes.inspect import inspect
 from keras_bert_lab.recipes.inspect_corpus import inspect_corpus
+from keras_bert_lab.recipes.predict import predict
 from keras_bert_lab.recipes.prepare import prepare
 from keras_bert_lab.recipes.pretrain import pretrain
 from keras_bert_lab.recipes.quickstart import quickstart
 from keras_bert_lab.recipes.quickstart_settings import QuickstartSettings
 from keras_bert_lab.recipes.train import train
-from keras_bert_lab.recipes.use import evaluate, export, fill_mask, predict
+from keras_bert_lab.recipes.use import evaluate, export, fill_mask
 
 __all__ = [
     "QuickstartSettings",

@@ -18,7 +18,7 @@ from keras_bert_lab.recipes.models import is_ours, with_rate
 from keras_bert_lab.recipes.runs import LARGEST_SEED, plain, run_of
 from keras_bert_lab.recipes.train_files import write_card_and_pictures
 from keras_bert_lab.recipes.training_tables import read_training_tables
-from keras_bert_lab.recipes.tuning import cleaner_of, columns_of, kind_of_labels, loss_of, make_trainable
+from keras_bert_lab.recipes.tuning import cleaner_of, extra_columns_of, kind_of_labels, loss_of, make_trainable
 from keras_bert_lab.tasks import TextClassifier
 from keras_bert_lab.training import build_adamw
 
@@ -142,7 +142,7 @@ def train(
     check_share("dropout", dropout)
     kind = kind_of_labels(kind, label_separator)
     loss_function = loss_of(kind, loss, focal_gamma, label_smoothing)
-    cleaner, beside = cleaner_of(clean), columns_of(columns)
+    cleaner, beside = cleaner_of(clean), extra_columns_of(columns)
     with run_of("train", output, overwrite, settings) as run:
         keras.utils.set_random_seed(seed)
         source = open_source(encoder)

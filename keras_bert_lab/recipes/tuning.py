@@ -14,7 +14,7 @@ from keras_bert_lab.tasks import TextClassifier
 from keras_bert_lab.text import TextCleaner
 from keras_bert_lab.training import GradualUnfreezing
 
-__all__ = ["cleaner_of", "columns_of", "kind_of_labels", "loss_of", "make_trainable"]
+__all__ = ["cleaner_of", "extra_columns_of", "kind_of_labels", "loss_of", "make_trainable"]
 
 _ADDED = re.compile(r"(lora|adapters)(?:\s+(\d+))?")
 _COLUMN_KINDS = ("number", "category")
@@ -56,14 +56,14 @@ def cleaner_of(steps: str) -> TextCleaner | None:
     return TextCleaner([step.strip() for step in steps.split(",")]) if steps.strip() else None
 
 
-def columns_of(columns: str) -> dict[str, str] | None:
+def extra_columns_of(columns: str) -> dict[str, str] | None:
     """Names of columns and their kinds out of "price:number, brand:category"; None for no column.
 
     Raises:
         ValueError: a column without a kind, or with another one.
 
     Example:
-        >>> columns_of("price:number, brand:category")
+        >>> extra_columns_of("price:number, brand:category")
         {'price': 'number', 'brand': 'category'}
     """
     found = {}

@@ -1,4 +1,4 @@
-"""A trained model at work: evaluate, predict, fill gaps, export."""
+"""A trained model at work: evaluate, fill gaps, export."""
 
 from __future__ import annotations
 
@@ -6,39 +6,15 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from keras_bert_lab.config import check_integer
-from keras_bert_lab.data import check_known_labels, check_writable, read_columns, read_table, write_table
-from keras_bert_lab.errors import DataError
-from keras_bert_lab.evaluation import classification_report
+from keras_bert_lab.data import check_known_labels, read_table
 from keras_bert_lab.export import export_saved_model
-from keras_bert_lab.lazy import LazyModule
-from keras_bert_lab.recipes.models import OpenedModel, open_model
-from keras_bert_lab.recipes.tables import announce_dropped, texts_of
+from keras_bert_lab.lab import report_on
+from keras_bert_lab.recipes.models import open_model
+from keras_bert_lab.recipes.tables import announce_dropped, check_pairs, columns_of, split_labels
 from keras_bert_lab.tasks import MaskedLanguageModel, TextClassifier
 
-__all__ = ["evaluate", "export", "fill_mask", "predict"]
-
-pd = LazyModule("pandas")
-
-_LABEL, _SCORE, _PROBABILITY = "predicted_label", "predicted_score", "probability_"
-
-
-def _columns(opened: OpenedModel, **given: str | None) -> dict[str, Any]:
-    """Names of columns: as given, else as in training."""
-    trained = opened.settings
-    return {name: column or trained.get(name) or (name if name != "text_pair" else None) for name, column in given.items()}
-
-
-def _check_pairs(model: str, pairs: bool | None, data: Any) -> None:
-    """Say that a column of second texts is missing, or too many."""
-    given = "text_pair" in data
-    if pairs is not None and pairs != given:
-        raise DataError(
-            f"text_pair must {'name the column of second texts' if pairs else 'be left out'}: {model} was trained on "
-            f"{'pairs' if pairs else 'single texts'}. Received: {'single texts' if pairs else 'pairs'}"
-        )
+__all__ = ["evaluate", "export", "fill_mask"]
 
 
 def evaluate(
@@ -48,6 +24,7 @@ def evaluate(
     text: str | None = None,
     label: str | None = None,
     text_pair: str | None = None,
+    label_separator: str | None = None,
     batch_size: int = 64,
     encoding: str = "utf-8",
     separator: str | None = None,
@@ -62,6 +39,7 @@ def evaluate(
         text: the column of texts; by default named as in training, as are the next two.
         label: the column of labels.
         text_pair: the column of second texts, for pairs.
+        label_separator: between the labels of a text, where it can have several; by default as in training.
         batch_size: texts in a batch.
         encoding: of the file.
         separator: between the cells of a .csv or .tsv; by default comma or tab.
@@ -79,11 +57,15 @@ def evaluate(
     opened = open_model(model, TextClassifier)
     classifier = opened.load()
     is_number = classifier.kind == "regression"
-    if classifier.kind == "multi_label":
-        raise ValueError(f"evaluate takes models with one label for each text. Received: {model}, kind='multi_label'")
+    label_separator = label_separator or opened.settings.get("label_separator")
+    if classifier.kind == "multi_label" and label_separator is None:
+        raise ValueError(
+            f"label_separator must be given: a text can have several labels for {model}. Received: label_separator=None"
+        )
     data = read_table(
         table,
-        **_columns(opened, text=text, label=label, text_pair=text_pair),
+        **columns_of(opened, text=text, label=label, text_pair=text_pair),
+        columns=() if classifier.columns is None else classifier.columns.kinds,
         encoding=encoding,
         separator=separator,
         sheet=sheet,
@@ -91,112 +73,14 @@ def evaluate(
         label_type="number" if is_number else "name",
     )
     announce_dropped(data)
-    _check_pairs(model, classifier.pairs, data)
+    check_pairs(model, classifier.pairs, "text_pair" in data)
+    if classifier.kind == "multi_label":
+        data = split_labels(data, label_separator)
     if not is_number:
         check_known_labels(data["label"], classifier.labels)
-    answers = classifier.predict_text(texts_of(data), batch_size=batch_size).label
-    if is_number:
-        figures = {"examples": len(data), "mae": float(np.abs(data["label"] - answers).mean())}
-        print(f"mean absolute error  {figures['mae']:.4g}  ({len(data):,} texts)")
-        return figures
-    report = classification_report(data["label"], answers, classifier.labels)
+    report = report_on(classifier, data, batch_size=batch_size)
     print(report)
     return report.to_dict()
-
-
-def predict(
-    model: str,
-    texts: Sequence[str] = (),
-    *,
-    table: pathlib.Path | None = None,
-    text: str | None = None,
-    text_pair: str | None = None,
-    output: pathlib.Path | None = None,
-    probabilities: bool = False,
-    batch_size: int = 64,
-    encoding: str = "utf-8",
-    separator: str | None = None,
-    sheet: int | str = 0,
-    drop_unusable: bool = False,
-    overwrite: bool = False,
-) -> dict[str, Any]:
-    """Predict labels of texts, or of all rows of a table.
-
-    Args:
-        model: folder that `train` wrote, or a classifier of Hugging Face (a folder or hf://organisation/name).
-        texts: the texts; two for one pair, if the model takes pairs.
-        table: CSV, TSV, XLSX, JSONL or Parquet, also gzipped, instead of texts.
-        text: the column of texts; by default named as in training.
-        text_pair: the column of second texts, for pairs.
-        output: file for the table with two more columns, predicted_label and predicted_score; its ending says the format.
-        probabilities: also one column for each label, probability_<label>.
-        batch_size: texts in a batch.
-        encoding: of the table.
-        separator: between the cells of a .csv or .tsv; by default comma or tab.
-        sheet: of an .xlsx: its number, from 0, or its name.
-        drop_unusable: rows whose text is empty, missing or no text get no prediction, instead of stopping.
-        overwrite: replace `output` if it is there.
-
-    Returns:
-        The predictions of texts, or the name of the file that was written, as plain data.
-
-    Raises:
-        DataError: a table that cannot be used, or an output that is there already.
-        FormatError: no whole classifier in the folder.
-    """
-    check_integer("batch_size", batch_size, 1)
-    if bool(texts) == (table is not None):
-        raise ValueError(f"predict takes texts or a table, one of them. Received: {len(texts)} texts, table={table}")
-    if (table is None) != (output is None):
-        raise ValueError(f"output belongs to a table. Received: table={table}, output={output}. Give both or none.")
-    opened = open_model(model, TextClassifier)
-    if table is None:
-        return _predict_texts(opened.load(), [texts] if isinstance(texts, str) else list(texts), batch_size)
-    assert output is not None
-    check_writable(output, overwrite)
-    how: dict[str, Any] = {"encoding": encoding, "separator": separator, "sheet": sheet}
-    rows = read_columns(table, **how)
-    columns = _columns(opened, text=text, text_pair=text_pair)
-    data = read_table(table, **columns, label=None, drop_unusable=drop_unusable, **how)
-    announce_dropped(data)
-    classifier = opened.load()
-    _check_pairs(model, classifier.pairs, data)
-    names = classifier.labels if probabilities else []
-    added = [_LABEL, _SCORE, *(f"{_PROBABILITY}{name}" for name in names)]
-    taken = [name for name in added if name in set(rows.columns)]
-    if taken:
-        raise DataError(f"{table} must not have the columns that are added. Received: {taken}. Rename or remove them.")
-    found = classifier.predict_text(texts_of(data), batch_size=batch_size)
-    dropped = {row - 1 for numbers in data.attrs["dropped"].values() for row in numbers}
-    usable = [row for row in range(len(rows)) if row not in dropped]
-    for name, values in zip(
-        added,
-        [found["label"], found["score"], *([row[label] for row in found["probabilities"]] for label in names)],
-        strict=True,
-    ):
-        rows[name] = pd.Series(list(values), index=usable, dtype=object).reindex(rows.index)
-    write_table(rows, output, overwrite=overwrite)
-    print(f"{len(rows):,} rows written to {output}")
-    return {"rows": len(rows), "predictions": len(usable), "output": str(output)}
-
-
-def _predict_texts(classifier: Any, texts: list[str], batch_size: int) -> dict[str, Any]:
-    if classifier.pairs:
-        if len(texts) != 2:
-            raise DataError(f"This model takes pairs: two texts. Received: {len(texts)} text(s). For more pairs use --table.")
-        found = classifier.predict_text(([texts[0]], [texts[1]]))
-        texts = [" | ".join(texts)]
-    else:
-        found = classifier.predict_text(texts, batch_size=batch_size)
-    predictions = [
-        {"text": text, "label": row.label, "score": row.score, "probabilities": row.probabilities}
-        for text, row in zip(texts, found.itertuples(), strict=True)
-    ]
-    width = max(len(str(each["label"])) for each in predictions)
-    for each in predictions:
-        shown = f"{each['label']!s:>{width}}  {each['score']:.3f}" if classifier.labels else f"{each['score']:.4g}"
-        print(f"{shown}  {each['text']}")
-    return {"predictions": predictions}
 
 
 def fill_mask(model: str, texts: Sequence[str], *, top_k: int = 5) -> dict[str, Any]:

@@ -1,0 +1,133 @@
+"""Classifiers out of a folder, whatever wrote it, behind one way to ask them; each is loaded once in a process."""
+
+from __future__ import annotations
+
+import functools
+import pathlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from keras_bert_lab.errors import ExportError, FormatError
+from keras_bert_lab.export.exported_model import ExportedModel, load_exported
+from keras_bert_lab.export.saved_model import DESCRIPTION
+from keras_bert_lab.formats import MANIFEST, TaskFolder, open_source
+from keras_bert_lab.lazy import LazyModule
+from keras_bert_lab.tasks import TextClassifier, task_of
+
+__all__ = ["Classifier", "loaded_classifier"]
+
+pd = LazyModule("pandas")
+
+
+class Classifier:
+    """A task, or an exported model, that answers texts with labels.
+
+    Args:
+        model: a TextClassifier or an ExportedModel.
+        settings: that it was trained with.
+
+    Attributes:
+        kind: of classification.
+        labels: their names, in the order of the outputs.
+        pairs: whether it takes pairs; None = not known.
+        settings: as given.
+    """
+
+    def __init__(self, model: Any, settings: Mapping[str, Any]) -> None:
+        self.model = model
+        self.settings = settings
+        if isinstance(model, ExportedModel):
+            self.kind: str = model.description["kind"]
+            self.labels: list[str] = list(model.description["labels"] or [])
+            self.pairs: bool | None = len(model.description["inputs"]) == 2
+        else:
+            self.kind, self.labels, self.pairs = model.kind, model.labels, model.pairs
+
+    def answers(self, columns: list[list[str]], batch_size: int, watch: Callable[[int], None]) -> tuple[Any, int, int]:
+        """Answers to texts, in batches of similar length.
+
+        Args:
+            columns: texts, or the first and the second texts of pairs.
+            batch_size: texts in a batch.
+            watch: called with the number of texts of each batch.
+
+        Returns:
+            The table of `predict_text`, real tokens, and places for tokens; 0 and 0 where they are not known.
+        """
+        if isinstance(self.model, ExportedModel):
+            return self._of_exported(columns, batch_size, watch), 0, 0
+        batches = self.model.batches(columns if len(columns) == 2 else columns[0], batch_size=batch_size)
+        found = self.model.predict_text(_Watched(batches, watch))
+        counts = np.array([batches.counts(step) for step in range(batches.steps_per_epoch)])
+        return found, int(counts[:, 0].sum()), int(counts[:, 1].sum())
+
+    def _of_exported(self, columns: list[list[str]], batch_size: int, watch: Callable[[int], None]) -> Any:
+        """The tokens are counted inside of the graph only; texts with as many characters have about as many."""
+        lengths = np.array([sum(map(len, row)) for row in zip(*columns, strict=True)])
+        order = np.argsort(lengths, kind="stable")
+        found = []
+        for start in range(0, len(order), batch_size):
+            rows = order[start : start + batch_size]
+            chosen = [[column[row] for row in rows] for column in columns]
+            found.append(self.model.predict_text(tuple(chosen) if len(chosen) == 2 else chosen[0]).set_index(rows))
+            watch(len(rows))
+        return pd.concat(found).sort_index()
+
+
+class _Watched:
+    """Numbered batches that tell when one is made for the first time."""
+
+    def __init__(self, batches: Any, watch: Callable[[int], None]) -> None:
+        self._batches = batches
+        self._watch = watch
+        self._made = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._batches, name)
+
+    def batch(self, step: int) -> Any:
+        if step == self._made:
+            self._made += 1
+            self._watch(len(self._batches.indices(step)))
+        return self._batches.batch(step)
+
+
+def _is_exported(path: pathlib.Path) -> bool:
+    """Whether `export_saved_model` wrote a folder, or one version of it."""
+    if not path.is_dir() or (path / MANIFEST).is_file():
+        return False
+    return any((folder / DESCRIPTION).is_file() for folder in (path, *path.iterdir()))
+
+
+def _stamp(path: pathlib.Path) -> tuple[Any, ...]:
+    """What changes when a folder gets another content."""
+    if not path.is_dir():
+        return ()
+    return tuple((entry.name, entry.stat().st_mtime_ns, entry.stat().st_ino) for entry in sorted(path.iterdir()))
+
+
+@functools.lru_cache(maxsize=1)  # an engine sends the same predictor again and again
+def _loaded(source: str, stamp: tuple[Any, ...]) -> Classifier:
+    path = pathlib.Path(source)
+    if _is_exported(path):
+        model = load_exported(path)
+        if model.description["kind"] is None:
+            raise ExportError(f"A classifier was expected. Received: {source}, which holds a {model.description['model']}.")
+        return Classifier(model, {})
+    opened = open_source(source)
+    task = task_of(opened)
+    if not isinstance(task, TextClassifier):
+        raise FormatError(f"A TextClassifier was expected. Received: {source}, which holds a {type(task).__name__}.")
+    settings = opened.about.get("settings", {}) if isinstance(opened, TaskFolder) else {}
+    return Classifier(task, settings if isinstance(settings, Mapping) else {})
+
+
+def loaded_classifier(source: str) -> Classifier:
+    """The classifier in a folder, or in what else `load_task` takes.
+
+    Raises:
+        FormatError, ExportError: nothing there, damaged, or no classifier.
+    """
+    return _loaded(source, _stamp(pathlib.Path(source)))
