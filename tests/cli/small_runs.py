@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from keras_bert_lab.cli import main
 from tests.tasks.small_tasks import LABELS, TEXTS
 
 TINY = ["--encoder.preset", "bert_tiny", "--encoder.hidden_size", "10", "--encoder.num_layers", "1", "--vocabulary.size", "97"]
@@ -39,3 +40,13 @@ def manifest(folder: Path) -> dict[str, Any]:
 def contents(folder: Path) -> dict[str, bytes]:
     """Every file below a folder, hidden ones too."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def refused(capsys: Any, *arguments: Any) -> str:
+    """The one line of a command that ends with 1."""
+    capsys.readouterr()
+    assert main([*map(str, arguments)]) == 1
+    err = str(capsys.readouterr().err)
+    assert len(err.strip().splitlines()) == 1
+    assert err.startswith(f"keras-bert-lab {arguments[0]}: ")
+    return err

@@ -11,21 +11,10 @@ from typing import Any
 
 import pytest
 
-from keras_bert_lab.cli import main
-from tests.cli.small_runs import NEW, contents, corpus, manifest, table
+from tests.cli.small_runs import NEW, contents, corpus, manifest, refused, table
 from tests.tasks.small_tasks import LABELS, TEXTS
 
 pytestmark = pytest.mark.usefixtures("no_training")
-
-
-def refused(capsys: pytest.CaptureFixture[str], *arguments: Any) -> str:
-    """The one line of a command that ends with 1."""
-    capsys.readouterr()
-    assert main([*map(str, arguments)]) == 1
-    err = capsys.readouterr().err
-    assert len(err.strip().splitlines()) == 1
-    assert err.startswith(f"keras-bert-lab {arguments[0]}: ")
-    return err
 
 
 NUMBERS = [

@@ -17,7 +17,7 @@ import yaml
 from keras_bert_lab import TextClassifier, load_task
 from keras_bert_lab.cli import main
 from keras_bert_lab.evaluation import baselines
-from tests.cli.small_runs import FIT, manifest, table
+from tests.cli.small_runs import FIT, manifest, refused, table
 from tests.tasks.small_tasks import LABELS, NUMBERS, TEXTS
 
 
@@ -43,8 +43,11 @@ def test_two_labels(here: Path, bert: Path, capsys: pytest.CaptureFixture[str]) 
     assert figures["interrupted_by"] is None
     assert len(figures["history"]["loss"]) == len(pd.read_csv(here / "a" / "history.csv")) == 2
     written = manifest(here / "a")
-    names = {"config.yaml", "history.csv", "learning_curves.png", "model.keras", "vocab.txt"}
-    assert set(written["files"]) == names
+    pictures = {"calibration.png", "confusion_matrix.png", "learning_curves.png", "loss.png"}
+    assert set(written["files"]) == {"README.md", "config.yaml", "history.csv", "model.keras", "vocab.txt"} | pictures
+    card = (here / "a" / "README.md").read_text()
+    assert "| train | 15 |" in card
+    assert f"accuracy  {figures['validation']['accuracy']:.3f}" in card
     assert (written["task"], written["about"]["command"], written["about"]["figures"]) == ("TextClassifier", "train", figures)
     assert written["about"]["settings"] == yaml.safe_load((here / "a" / "config.yaml").read_text())
     assert (here / "a" / "learning_curves.png").read_bytes().startswith(b"\x89PNG")
@@ -88,10 +91,11 @@ def test_numbers(here: Path, bert: Path, capsys: pytest.CaptureFixture[str]) -> 
     arguments = ["t.csv", "--label", "stars", "--kind", "regression", "--encoder", str(bert), "--output", "a", *FIT]
     figures = run(capsys, "train", *arguments)
     assert (figures["kind"], figures["labels"]) == ("regression", [])
-    assert set(figures["validation"]) == {"mae", "mae_of_the_mean"}
+    assert {"mae", "mae_of_the_mean", "rmse", "r2"} < set(figures["validation"])
     answers = load_task(here / "a").predict_text(TEXTS * 2).label
     expected = np.abs(answers - [number + 0.5 for number in NUMBERS * 2]).mean()
-    assert run(capsys, "evaluate", "a", "t.csv") == {"examples": 22, "mae": pytest.approx(expected, rel=1e-5)}
+    found = run(capsys, "evaluate", "a", "t.csv")
+    assert (found["examples"], found["mae"]) == (22, pytest.approx(expected, rel=1e-5))
 
 
 def test_a_frozen_encoder_stays_as_it_was(here: Path, bert: Path) -> None:
@@ -185,3 +189,74 @@ def test_labels_that_are_meant_to_be_different(here: Path, bert: Path) -> None:
 def test_the_folder_may_be_moved(here: Path, judge: Path) -> None:
     shutil.copytree(judge, here / "elsewhere")
     assert difference(load_task(here / "elsewhere").get_weights(), load_task(judge).get_weights()) == 0
+
+
+SPREAD = ["--validation_split", "0.3", "--epochs", "1", "--batch_size", "5", "--no-baseline"]
+
+
+def _reviews(here: Path) -> str:
+    columns = {"price": [str(number) for number in range(22)], "brand": ["x", "y"] * 11}
+    return str(table(here / "t.csv", {"text": TEXTS * 2, "label": LABELS * 2, **columns}))
+
+
+@pytest.mark.parametrize("what", ["gradual", "lora 3", "adapters 5", "last 1"])
+def test_what_is_trained(what: str, here: Path, bert: Path) -> None:
+    words = [*SPREAD, "--epochs", "2", "--validation_split", "0", "--encoder", str(bert), "--output", "a"]  # the last one stays
+    assert main(["train", _reviews(here), *words, "--trainable", what]) == 0
+    before, after = load_task(bert).encoder, load_task(here / "a").encoder
+    same = (np.array_equal(*pair) for pair in zip(before.get_weights(), after.get_weights(), strict=False))
+    assert (what == "adapters 5") == (len(after.weights) > len(before.weights))  # low-rank updates are merged
+    assert not all(same) or what == "adapters 5"
+
+
+def test_loss_weights_schedule_and_cleaning(here: Path, bert: Path) -> None:
+    words = ["--loss", "focal", "--label_smoothing", "0.1", "--class_weight", "balanced", "--clean", "html, urls"]
+    words += ["--optimizer.schedule", "one_cycle", "--optimizer.layer_decay", "0.9", "--optimizer.learning_rate", "1e-3"]
+    assert main(["train", _reviews(here), *SPREAD, "--encoder", str(bert), "--output", "a", *words]) == 0
+    assert load_task(here / "a").preprocessor.cleaner.steps == ["html", "urls"]
+
+
+def test_windows_and_columns(here: Path, bert: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--windows", "3", "--max_length", "7", "--columns", "price:number, brand:category"]
+    run(capsys, "train", _reviews(here), *SPREAD, "--encoder", str(bert), "--output", "a", *words)
+    model = load_task(here / "a")
+    assert (model.windows, model.columns.kinds) == (3, {"price": "number", "brand": "category"})
+    assert run(capsys, "evaluate", "a", "t.csv")["examples"] == 22
+
+
+def test_several_labels(here: Path, bert: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    labels = ["good|seen" if label == "pos" else "bad" for label in LABELS * 2]
+    table(here / "t.csv", {"text": TEXTS * 2, "label": labels})
+    words = [*SPREAD, "--encoder", str(bert), "--output", "a", "--label_separator", "|", "--threshold", "f1"]
+    figures = run(capsys, "train", "t.csv", *words)
+    assert (figures["kind"], figures["labels"]) == ("multi_label", ["bad", "good", "seen"])
+    assert len(figures["threshold"]) == 3
+    assert run(capsys, "evaluate", "a", "t.csv")["examples"] == 22  # it knows the separator
+
+
+def test_calibration_and_threshold(here: Path, bert: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [*SPREAD, "--encoder", str(bert), "--output", "a", "--calibrate", "--threshold", "accuracy"]
+    figures = run(capsys, "train", _reviews(here), *words)
+    assert figures["calibration"]["loss_after"] <= figures["calibration"]["loss_before"]
+    assert load_task(here / "a").threshold == figures["threshold"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--kind", "multi_label"], "Received: kind='multi_label', label_separator=None"),
+        (["--kind", "binary", "--label_separator", "|"], "Received: kind='binary', label_separator='|'"),
+        (["--kind", "regression", "--label", "price", "--loss", "focal"], "Received: kind='regression', loss='focal'"),
+        (["--columns", "price"], "Received: columns='price'"),
+        (["--columns", "price:money"], "Received: columns='price:money'"),
+        (["--clean", "dirt"], "Received: step='dirt'"),
+        (["--calibrate", "--validation_split", "0"], "Received: validation_split=0"),
+        (["--kind", "regression", "--label", "price", "--calibrate"], "calibrate needs probabilities"),
+        (["--kind", "multi_class", "--threshold", "f1"], "Received: threshold='f1', kind='multi_class'"),
+    ],
+)
+def test_settings_that_contradict_are_refused(
+    words: list[str], message: str, here: Path, bert: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert message in refused(capsys, "train", _reviews(here), *SPREAD, "--encoder", str(bert), "--output", "a", *words)
+    assert not (here / "a").exists()

@@ -13,7 +13,7 @@ import pytest
 
 from keras_bert_lab import load_exported, load_task, read_columns, save_task, write_table
 from keras_bert_lab.cli import main
-from tests.cli.small_runs import contents, table
+from tests.cli.small_runs import contents, refused, table
 from tests.samples import randomise
 from tests.tasks.small_tasks import LABELS, TEXTS, classifier
 
@@ -25,16 +25,6 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: Any) -> Any:
     capsys.readouterr()
     assert main([*map(str, arguments), "--json"]) == 0
     return json.loads(capsys.readouterr().out)
-
-
-def refused(capsys: pytest.CaptureFixture[str], *arguments: Any) -> str:
-    """The one line of a command that fails."""
-    capsys.readouterr()
-    assert main([*map(str, arguments)]) == 1
-    shown = capsys.readouterr()
-    assert len(shown.err.strip().splitlines()) == 1
-    assert shown.err.startswith(f"keras-bert-lab {arguments[0]}: ")
-    return shown.err
 
 
 def test_evaluate_remembers_the_columns_and_counts_as_we_do(
@@ -158,13 +148,17 @@ def test_a_model_of_pairs_that_does_not_know_its_columns_asks(
     assert "text_pair must name the column" in refused(capsys, command, "pairs", *rest)
 
 
-def test_a_model_of_several_labels_predicts_and_is_not_evaluated(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_model_of_several_labels_predicts_and_is_evaluated(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = randomise(classifier(labels=("a", "b", "c"), kind="multi_label", compiled=False, pairs=False))
     save_task(model, here / "many")
     assert main(["predict", "many", *TEXTS[:2]]) == 0
     assert TEXTS[1] in capsys.readouterr().out
-    table(here / "in.csv", {"text": TEXTS[:2], "label": ["a", "b"]})
-    assert "one label for each text" in refused(capsys, "evaluate", "many", "in.csv")
+    table(here / "in.csv", {"text": TEXTS[:2], "label": ["a", "b | c"]})
+    assert "label_separator must be given" in refused(capsys, "evaluate", "many", "in.csv")
+    found = run(capsys, "evaluate", "many", "in.csv", "--label_separator", "|")
+    truth = [["a"], ["b", "c"]]
+    answers = model.predict_text(TEXTS[:2]).label.tolist()
+    assert found["subset_accuracy"] == np.mean([set(one) == set(other) for one, other in zip(truth, answers, strict=True)])
     run(capsys, "predict", "many", "--table", "in.csv", "--output", "out.jsonl")
     assert read_columns("out.jsonl").predicted_label.tolist() == model.predict_text(TEXTS[:2]).label.tolist()
 
