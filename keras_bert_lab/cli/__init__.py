@@ -1,4 +1,4 @@
-"""Stage 13: the command line."""
+"""Stage 14: the command line."""
 
 from keras_bert_lab.cli.main import main
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from keras_bert_lab.recipes import (
+    compare,
     check_data,
     convert,
     evaluate,
@@ -104,6 +105,14 @@ COMMANDS = {
   keras-bert-lab predict runs/my-classifier "will see it again" "never again"
   keras-bert-lab predict runs/my-classifier --table in.csv --text text --output out.csv
   keras-bert-lab predict runs/my-classifier --table in.xlsx --output out.xlsx --probabilities""",
+    ),
+    "compare": Command(
+        run=compare,
+        words=("runs",),
+        takes_many=True,
+        examples="""\
+  keras-bert-lab compare runs/*
+  keras-bert-lab compare runs/base runs/lora --json""",
     ),
     "fill-mask": Command(
         run=fill_mask,

@@ -1,6 +1,7 @@
-"""Stage 12: whole workflows made of the stages before; the command line runs them."""
+"""Stage 13: whole workflows made of the stages before; the command line runs them."""
 
 from keras_bert_lab.recipes.check_data import check_data
+from keras_bert_lab.recipes.compare import compare
 from keras_bert_lab.recipes.convert import convert
 from keras_bert_lab.recipes.inspect import inspect
 from keras_bert_lab.recipes.inspect_corpus import inspect_corpus
@@ -15,6 +16,7 @@ from keras_bert_lab.recipes.use import evaluate, export, fill_mask
 __all__ = [
     "QuickstartSettings",
     "check_data",
+    "compare",
     "convert",
     "evaluate",
     "export",
