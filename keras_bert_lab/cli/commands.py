@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from keras_bert_lab.recipes import (
-    compare,
     check_data,
+    compare,
     convert,
     evaluate,
     export,

@@ -60,7 +60,7 @@ def dense(
     activation: str | None = None,
     training: bool | None = None,
 ) -> Any:
-    """`layer` on the flattened states, plus what `low_rank` makes of `updates`, then an activation: (B, S, in) -> (B, S, out)."""
+    """`layer` on the flat states, plus what `low_rank` makes of `updates`, then an activation: (B, S, in) -> (B, S, out)."""
     batch, length, width = ops.shape(x)
     x = ops.reshape(x, (-1, width))
     flat = layer(x)  # (T, in) -> (T, out)

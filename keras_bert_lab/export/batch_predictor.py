@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pathlib
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -133,13 +133,16 @@ class BatchPredictor:
     def _with_answers(self, batch: Any) -> Any:
         there = list(batch.columns if hasattr(batch, "columns") else batch)
         names = self.columns()
-        missing = [name for name in names if name not in there]
+        wanted = [*names, *self.classifier.columns]
+        missing = [name for name in wanted if name not in there]
         if missing:
             raise DataError(
-                f"batch must have the columns of texts {listed(names)}. Received: {listed(there)}. Name them with text= and "
-                "text_pair=."
+                f"batch must have the columns {listed(wanted)}. Received: {listed(there)}. Name those of the texts with text= "
+                "and text_pair=."
             )
-        answers = self.predict_text([_cells(batch[name]) for name in names] if len(names) == 2 else _cells(batch[names[0]]))
+        texts = [_cells(batch[name]) for name in names]
+        beside = {name: _cells(batch[name]) for name in self.classifier.columns}
+        answers = self.predict_text(texts if len(texts) == 2 else texts[0], beside)
         is_frame = hasattr(batch, "columns")
         columns = {name: answers[name].tolist() for name in ANSWERS} if is_frame else self._arrays(answers)
         added = {f"{self.prefix}{name}": column for name, column in columns.items()}
@@ -163,17 +166,24 @@ class BatchPredictor:
         rows = [[row[name] for name in labels] if row else [np.nan] * len(labels) for row in answers["probabilities"]]
         return found | {"probabilities": np.array(rows, np.float32).reshape(len(rows), len(labels))}
 
-    def predict_text(self, texts: Any, watch: Callable[[int], None] = lambda rows: None) -> Any:
+    def predict_text(
+        self,
+        texts: Any,
+        beside: Mapping[str, Sequence[Any]] | None = None,
+        watch: Callable[[int], None] = lambda rows: None,
+    ) -> Any:
         """A table with one row for each text, in their order; see `TextClassifier.predict_text`.
 
         Args:
             texts: as in `TextClassifier.predict_text`.
+            beside: cells of the columns that the model reads beside them, by name.
             watch: called with the number of texts of a batch when it goes into the model.
         """
         columns = [_cells(column) for column in columns_of([texts] if isinstance(texts, (str, bytes)) else texts)]
         if len({len(column) for column in columns}) > 1:
             counts = [len(column) for column in columns]
             raise ValueError(f"Each row of pairs must have both texts. Received: {counts[0]} first, {counts[1]} second ones")
+        beside = {name: list((beside or {})[name]) for name in self._needed(beside, len(columns[0]))}
         bad = [problems_of(column, text_problem) for column in columns]
         unusable = {row - 1 for problems in bad for rows in problems.values() for row in rows}
         if unusable and not self.drop_unusable:
@@ -186,7 +196,8 @@ class BatchPredictor:
         if not usable:
             return pd.DataFrame({"label": None, "score": np.nan, "probabilities": None}, index=range(len(columns[0])))
         chosen = [[column[row] for row in usable] for column in columns] if unusable else columns
-        found, tokens, slots = self.classifier.answers(chosen, self.batch_size, watch)
+        more = {name: [cells[row] for row in usable] for name, cells in beside.items()} if unusable else beside
+        found, tokens, slots = self.classifier.answers(chosen, more, self.batch_size, watch)
         self.tokens += tokens
         self.slots += slots
         if not unusable:
@@ -195,6 +206,22 @@ class BatchPredictor:
         given = {name: dict(zip(usable, found[name].tolist(), strict=True)) for name in ANSWERS}
         table = {name: pd.Series([answers.get(row) for row in every], dtype=object) for name, answers in given.items()}
         return pd.DataFrame(table | {"score": table["score"].astype(float)})
+
+    def _needed(self, beside: Mapping[str, Sequence[Any]] | None, rows: int) -> list[str]:
+        """Names of the columns that the model reads beside the texts.
+
+        Raises:
+            ValueError: one is missing, or has another number of rows.
+        """
+        needed = list(self.classifier.columns)
+        for name in needed:
+            if beside is None or name not in beside or len(beside[name]) != rows:
+                received = "none" if beside is None or name not in beside else f"{len(beside[name])} cells"
+                raise ValueError(
+                    f"beside must hold a cell of {name!r} for each of {rows} texts, which the model reads too. "
+                    f"Received: {received}. Give a table with this column."
+                )
+        return needed
 
 
 def _cells(column: Any) -> list[Any]:

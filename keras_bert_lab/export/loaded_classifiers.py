@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_bert_lab.data.extra_cells import extra_values
 from keras_bert_lab.errors import ExportError, FormatError
 from keras_bert_lab.export.exported_model import ExportedModel, load_exported
 from keras_bert_lab.export.saved_model import DESCRIPTION
@@ -32,6 +33,7 @@ class Classifier:
         kind: of classification.
         labels: their names, in the order of the outputs.
         pairs: whether it takes pairs; None = not known.
+        columns: what it reads beside the text: name of a column -> kind.
         settings: as given.
     """
 
@@ -41,15 +43,20 @@ class Classifier:
         if isinstance(model, ExportedModel):
             self.kind: str = model.description["kind"]
             self.labels: list[str] = list(model.description["labels"] or [])
-            self.pairs: bool | None = len(model.description["inputs"]) == 2
+            self.columns: dict[str, str] = model.description.get("columns") or {}
+            self.pairs: bool | None = len(model.description["inputs"]) - len(self.columns) == 2
         else:
             self.kind, self.labels, self.pairs = model.kind, model.labels, model.pairs
+            self.columns = {} if model.columns is None else model.columns.kinds
 
-    def answers(self, columns: list[list[str]], batch_size: int, watch: Callable[[int], None]) -> tuple[Any, int, int]:
+    def answers(
+        self, texts: list[list[str]], beside: Mapping[str, list[Any]], batch_size: int, watch: Callable[[int], None]
+    ) -> tuple[Any, int, int]:
         """Answers to texts, in batches of similar length.
 
         Args:
-            columns: texts, or the first and the second texts of pairs.
+            texts: texts, or the first and the second texts of pairs.
+            beside: cells of the columns that it reads beside them.
             batch_size: texts in a batch.
             watch: called with the number of texts of each batch.
 
@@ -57,21 +64,31 @@ class Classifier:
             The table of `predict_text`, real tokens, and places for tokens; 0 and 0 where they are not known.
         """
         if isinstance(self.model, ExportedModel):
-            return self._of_exported(columns, batch_size, watch), 0, 0
-        batches = self.model.batches(columns if len(columns) == 2 else columns[0], batch_size=batch_size)
+            return self._of_exported(texts, beside, batch_size, watch), 0, 0
+        batches = self.model.batches(self._given(texts, beside), batch_size=batch_size)
         found = self.model.predict_text(_Watched(batches, watch))
         counts = np.array([batches.counts(step) for step in range(batches.steps_per_epoch)])
         return found, int(counts[:, 0].sum()), int(counts[:, 1].sum())
 
-    def _of_exported(self, columns: list[list[str]], batch_size: int, watch: Callable[[int], None]) -> Any:
+    def _given(self, texts: list[list[str]], beside: Mapping[str, list[Any]]) -> Any:
+        """What the model takes: texts, pairs, or a table where it reads more columns."""
+        if not self.columns:
+            return tuple(texts) if len(texts) == 2 else texts[0]
+        more = {name: extra_values(list(beside[name]), kind) for name, kind in self.columns.items()}
+        return pd.DataFrame(dict(zip(("text", "text_pair"), texts, strict=False)) | more)
+
+    def _of_exported(
+        self, texts: list[list[str]], beside: Mapping[str, list[Any]], batch_size: int, watch: Callable[[int], None]
+    ) -> Any:
         """The tokens are counted inside of the graph only; texts with as many characters have about as many."""
-        lengths = np.array([sum(map(len, row)) for row in zip(*columns, strict=True)])
+        lengths = np.array([sum(map(len, row)) for row in zip(*texts, strict=True)])
         order = np.argsort(lengths, kind="stable")
         found = []
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]
-            chosen = [[column[row] for row in rows] for column in columns]
-            found.append(self.model.predict_text(tuple(chosen) if len(chosen) == 2 else chosen[0]).set_index(rows))
+            chosen = [[column[row] for row in rows] for column in texts]
+            more = {name: [cells[row] for row in rows] for name, cells in beside.items()}
+            found.append(self.model.predict_text(self._given(chosen, more)).set_index(rows))
             watch(len(rows))
         return pd.concat(found).sort_index()
 

@@ -100,11 +100,17 @@ class PredictedTable:
         return [LABEL, SCORE, *(f"{PROBABILITY}{label}" for label in self._labels)]
 
     def check_names(self) -> None:
-        """Whether the names of the predictions' columns are free.
+        """Whether the names of the predictions' columns are free, and all columns there that the model reads.
 
         Raises:
-            DataError: the table has a column of such a name.
+            DataError: the table has a column of such a name, or lacks one.
         """
+        missing = [name for name in self._predictor.classifier.columns if name not in set(self._parts.names)]
+        if missing:
+            raise DataError(
+                f"{self._parts.path} must have the columns that the model reads beside the text. "
+                f"Received: {self._parts.names}, without {missing}."
+            )
         taken = [name for name in self.added if name in set(self._parts.names)]
         if taken:
             raise DataError(
@@ -155,7 +161,8 @@ class PredictedTable:
     def _predicted(self, part: Any, watch: Any) -> dict[str, Any]:
         names = list(part.columns)
         texts = [part.iloc[:, names.index(name)].tolist() for name in self._columns]
-        answers = self._predictor.predict_text(texts if len(texts) == 2 else texts[0], watch)
+        beside = {name: part.iloc[:, names.index(name)].tolist() for name in self._predictor.classifier.columns}
+        answers = self._predictor.predict_text(texts if len(texts) == 2 else texts[0], beside, watch)
         score = [None if label is None else score for label, score in zip(answers["label"], answers["score"], strict=True)]
         found = {"rows": len(part), "label": answers["label"].tolist(), "score": score}
         if self._labels:

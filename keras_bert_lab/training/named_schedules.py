@@ -29,7 +29,8 @@ def named_schedule(
     """A learning rate or a schedule.
 
     Args:
-        name: "linear" or "cosine", down to 0 after the warm-up; "one_cycle"; "triangular", up and down in each epoch; "constant".
+        name: "linear" or "cosine", down to 0 after the warm-up; "one_cycle"; "triangular", up and down in each epoch; or
+            "constant".
         rate: the highest one.
         steps: of the whole training; 0 counts as 1.
         warmup: share of them in which "linear" and "cosine" rise.

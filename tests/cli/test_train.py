@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from keras_bert_lab import TextClassifier, load_task
+from keras_bert_lab import TextClassifier, load_task, read_columns, read_table
 from keras_bert_lab.cli import main
 from keras_bert_lab.evaluation import baselines
 from tests.cli.small_runs import FIT, manifest, refused, table
@@ -222,6 +222,14 @@ def test_windows_and_columns(here: Path, bert: Path, capsys: pytest.CaptureFixtu
     model = load_task(here / "a")
     assert (model.windows, model.columns.kinds) == (3, {"price": "number", "brand": "category"})
     assert run(capsys, "evaluate", "a", "t.csv")["examples"] == 22
+    run(capsys, "predict", "a", "--table", "t.csv", "--output", "out.csv")
+    given = read_table("t.csv", columns=model.columns.kinds)
+    answers = model.predict_text(given)
+    found = read_columns("out.csv")
+    assert found.predicted_label.tolist() == answers.label.tolist()
+    np.testing.assert_allclose(found.predicted_score.astype(float), answers.score, atol=1e-6)
+    table(here / "less.csv", {"text": TEXTS, "price": NUMBERS})
+    assert "without ['brand']" in refused(capsys, "predict", "a", "--table", "less.csv", "--output", "more.csv")
 
 
 def test_several_labels(here: Path, bert: Path, capsys: pytest.CaptureFixture[str]) -> None:
