@@ -103,7 +103,7 @@ def test_columns_are_named_as_in_training(folders: dict[str, Path]) -> None:
     expected = load_task(folders["binary"]).predict_text(TEXTS)
     assert_same(BatchPredictor(folders["binary"])(frame), expected)
     assert_same(BatchPredictor(folders["binary"], text="text")(frame)[::-1], expected)
-    with pytest.raises(DataError, match=r"columns of texts 'review'. Received: 'x', 'y'. Name them with text="):
+    with pytest.raises(DataError, match=r"columns 'review'. Received: 'x', 'y'. Name those of the texts with text="):
         BatchPredictor(folders["binary"])({"x": np.array(["a"]), "y": np.array([1])})
 
 
