@@ -54,7 +54,7 @@ def _refuse_cleaner(preprocessor: Preprocessor | None, format: str) -> None:  # 
         steps = getattr(cleaner, "steps", cleaner)
         raise FormatError(
             f"The preprocessor must have no cleaner for format={format!r}, which has no place for it. Received: a cleaner of "
-            f"the steps {steps}. Save the task in our own format; or with a Preprocessor without cleaner, and clean the texts "
+            f"the steps {steps}. Save the task in our own format; or with preprocessor.with_cleaner(None), and clean the texts "
             "beforehand with TextCleaner."
         )
 

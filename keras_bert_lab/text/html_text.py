@@ -28,9 +28,9 @@ _EDGE = b"\xff"
 _BUCKETS = 2**62
 
 
-def _unread(name: str) -> str:
-    """An element whose contents nobody reads."""
-    return rf"<{name}{_ATTRIBUTES}>.*?</{name}(?:[\s/][^>]*)?>"
+# Elements whose contents nobody reads. Each is looked for by itself: where one of them is never closed, a search for all marks
+# would go on to the end of the text for each of its tags.
+_UNREAD = [rf"(?is)<{name}{_ATTRIBUTES}>.*?</{name}(?:[\s/][^>]*)?>" for name in ("script", "style")]
 
 
 @functools.cache
@@ -39,8 +39,6 @@ def _marks() -> str:
     names = sorted(html.entities.html5, key=lambda name: (-len(name), name))  # the longest one counts: &notin; before &not
     alternatives = [
         r"<!--(?:>|->|.*?--!?>)",
-        _unread("script"),
-        _unread("style"),
         rf"</?[a-zA-Z][^\s/>]*{_ATTRIBUTES}>",
         r"<[!?][a-zA-Z\[][^>]*>",  # <!DOCTYPE html>, <?xml ... ?>
         r"&#[xX][0-9a-fA-F]+;?",
@@ -115,11 +113,14 @@ def html_to_text(texts: Any) -> Any:
         >>> html_to_text(["<p>good<br/>and <b>bad</b>ly</p>", "a < b &amp; b &lt; c"]).numpy().tolist()
         [b' good and badly ', b'a < b & b < c']
     """
-    texts = tf.convert_to_tensor(texts)
-    parts = tf.strings.split(tf.strings.regex_replace(texts, _marks(), _EDGE + rb"\0" + _EDGE), _EDGE)  # text, mark, text, ...
+    texts = marked = tf.convert_to_tensor(texts)
+    for element in _UNREAD:
+        marked = tf.strings.regex_replace(marked, element, 2 * _EDGE)
+    marked = tf.strings.regex_replace(marked, _marks(), _EDGE + rb"\0" + _EDGE)
+    parts = tf.strings.split(marked, _EDGE)  # text, mark, text, mark, ..., text
     row = parts.value_rowids()
     place = tf.range(tf.size(row, out_type=row.dtype)) - tf.gather(parts.row_starts(), row)
-    marked = tf.where(place % 2 == 1)  # (M, 1)
+    is_mark = tf.where(place % 2 == 1)  # (M, 1)
     flat = parts.flat_values
-    flat = tf.tensor_scatter_nd_update(flat, marked, _resolved(tf.gather_nd(flat, marked)))
+    flat = tf.tensor_scatter_nd_update(flat, is_mark, _resolved(tf.gather_nd(flat, is_mark)))
     return tf.ensure_shape(tf.strings.unsorted_segment_join(flat, row, parts.nrows()), texts.shape)

@@ -192,6 +192,10 @@ class Preprocessor(keras.layers.Layer):
         columns = [self.cleaned(column) for column in text_columns(texts)]
         return [self.tokenizer.tokenize(column, special_tokens=special_tokens) for column in columns]
 
+    def with_cleaner(self, cleaner: keras.layers.Layer | None) -> Preprocessor:
+        """The same with another cleaner, or with none."""
+        return Preprocessor.from_config(self.get_config() | {"cleaner": keras.saving.serialize_keras_object(cleaner)})
+
     def cleaned(self, column: Any) -> Any:
         """What the tokenizer gets of texts: string tensor (B,) -> string tensor (B,)."""
         return column if self.cleaner is None else self.cleaner.clean(column)

@@ -67,6 +67,15 @@ def test_in_a_functional_model_and_its_file(tmp_path: Path) -> None:
     same(again(tf.constant(DIRTY)), preprocessor(sequence_length=19)(TEXTS))
 
 
+def test_a_preprocessor_gets_another_cleaner_or_none() -> None:
+    bare = preprocessor(max_length=13, truncate="head_tail")
+    dirty = bare.with_cleaner(TextCleaner(STEPS))
+    same(dirty(DIRTY), bare(TEXTS))
+    assert (dirty.max_length, dirty.truncate) == (13, "head_tail")
+    assert dirty.with_cleaner(None).get_config() == bare.get_config()
+    assert bare.cleaner is None
+
+
 def test_config_round_trip_and_configs_of_earlier_versions() -> None:
     config = cleaning().get_config()
     again = Preprocessor.from_config(config)
