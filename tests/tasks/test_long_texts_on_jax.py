@@ -1,4 +1,4 @@
-"""A classifier that reads windows, from its file, on Keras's JAX backend: the same answers, and the same after a step."""
+"""A classifier that reads windows and extra columns, from its file, on Keras's JAX backend: the same before and after a step."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from keras_bert_lab import ExtraColumns
 from tests.conftest import ROOT
 from tests.samples import randomise
 from tests.tasks.test_long_texts import LABELS, LONG, WINDOWS, classifier
@@ -37,9 +38,11 @@ assert keras.backend.backend() == "jax", keras.backend.backend()
 @pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="needs jax: pip install 'keras-bert-lab[jax]'")
 def test_on_jax(tmp_path: Path) -> None:
-    model = randomise(classifier(compiled=False, window_pooling="max", **WINDOWS))
+    table = {"text": LONG, "price": [float(row) if row % 3 else None for row in range(11)], "brand": list("abcabacbaab")}
+    columns = ExtraColumns({"price": "number", "brand": "category"}, most_categories=2).learned_from(table)
+    model = randomise(classifier(compiled=False, window_pooling="max", columns=columns, **WINDOWS))
     model.save(tmp_path / "model.keras")
-    (tmp_path / "given.json").write_text(json.dumps({"texts": LONG, "labels": LABELS}))
+    (tmp_path / "given.json").write_text(json.dumps({"texts": table, "labels": LABELS}))
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, str(tmp_path)],
         env=os.environ | {"PYTHONPATH": str(ROOT), "KERAS_BACKEND": "jax"},
@@ -50,9 +53,9 @@ def test_on_jax(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr[-3000:]
     with np.load(tmp_path / "found.npz") as found:
-        np.testing.assert_allclose(found["predicted"], model.predict(LONG), atol=1e-5)
+        np.testing.assert_allclose(found["predicted"], model.predict(table), atol=1e-5)
         model.compile("sgd")
         model.optimizer.learning_rate = 0.3
-        model.fit(LONG, LABELS, batch_size=11, verbose=0)
-        np.testing.assert_allclose(found["after"], model.predict(LONG), atol=1e-5)
+        model.fit(table, LABELS, batch_size=11, verbose=0)
+        np.testing.assert_allclose(found["after"], model.predict(table), atol=1e-5)
         assert np.abs(found["after"] - found["predicted"]).max() > 1e-2
