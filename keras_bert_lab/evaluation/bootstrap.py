@@ -100,8 +100,8 @@ def bootstrap_interval(
         raise ValueError(f"There must be one answer for each true label. Received: {len(true)} labels, {len(answers)} answers")
     if not callable(metric):
         labels = sorted({str(label) for label in (*true, *answers)})
-        numbers = (label_numbers([str(label) for label in column], labels) for column in (true, answers))
-        confusion = confusion_of(*numbers, len(labels))
+        numbers = [label_numbers([str(label) for label in column], labels) for column in (true, answers)]
+        confusion = confusion_of(numbers[0], numbers[1], len(labels))
         return confusion_intervals(confusion, [metric], confidence, resamples, seed)[metric]
 
     def figure(rows: np.ndarray) -> float:

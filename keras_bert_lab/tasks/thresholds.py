@@ -73,7 +73,7 @@ def decisions(
         (['pos', 'neg'], [['b'], ['a']])
     """
     if kind == "multi_label":
-        return [[labels[place] for place in np.flatnonzero(row)] for row in is_above(outputs, threshold)]
+        return [[labels[int(place)] for place in np.flatnonzero(row)] for row in is_above(outputs, threshold)]
     if threshold is None:
         return [labels[place] for place in outputs.argmax(axis=1)]
     return [labels[place] for place in is_above(outputs[:, 1], threshold).astype(int)]

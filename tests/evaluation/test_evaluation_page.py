@@ -41,4 +41,4 @@ def test_all_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
     _run([TRAINING, *USES], names, tmp_path)
-    assert names["report"].accuracy > 0.8
+    assert names["report"].accuracy > 0.65
