@@ -38,6 +38,7 @@ class Classifier:
     def __init__(self, model: Any, settings: Mapping[str, Any]) -> None:
         self.model = model
         self.settings = settings
+        self._is_general = isinstance(model, ExportedModel)
         if isinstance(model, ExportedModel):
             self.kind: str = model.description["kind"]
             self.labels: list[str] = list(model.description["labels"] or [])
@@ -56,12 +57,24 @@ class Classifier:
         Returns:
             The table of `predict_text`, real tokens, and places for tokens; 0 and 0 where they are not known.
         """
+        if not self._is_general:
+            self._generalise(len(columns))
         if isinstance(self.model, ExportedModel):
             return self._of_exported(columns, batch_size, watch), 0, 0
         batches = self.model.batches(columns if len(columns) == 2 else columns[0], batch_size=batch_size)
         found = self.model.predict_text(_Watched(batches, watch))
         counts = np.array([batches.counts(step) for step in range(batches.steps_per_epoch)])
         return found, int(counts[:, 0].sum()), int(counts[:, 1].sum())
+
+    def _generalise(self, columns: int) -> None:
+        """Begin with the same two batches in every process, of one short text and of two long ones.
+
+        TensorFlow makes its first graph for the shape of the first batch alone, and one for all shapes at the second. Their
+        results may differ in the last bit; then what a text gets would depend on what this process has seen before it.
+        """
+        for texts in (["."], [". " * self.model.preprocessor.row_length] * 2):
+            self.model.predict(self.model.batches([texts] * 2 if columns == 2 else texts, batch_size=2))
+        self._is_general = True
 
     def _of_exported(self, columns: list[list[str]], batch_size: int, watch: Callable[[int], None]) -> Any:
         """The tokens are counted inside of the graph only; texts with as many characters have about as many."""
