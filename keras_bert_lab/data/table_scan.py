@@ -102,7 +102,7 @@ def _of_a_whole_table(
     parts: TableParts, wanted: Mapping[str, str], drop_unusable: bool, check: Callable[[Any], object]
 ) -> TableFacts:
     settings: dict[str, Any] = {"encoding": parts.encoding, "sheet": parts.sheet, "drop_unusable": drop_unusable}
-    usable = read_table(parts.path, label=None, **wanted, **settings)  # knows formulas too
+    usable = read_table(parts.path, wanted["text"], None, wanted.get("text_pair"), **settings)  # knows formulas too
     rows = 0
     for part in parts:
         rows += len(part)

@@ -40,6 +40,7 @@ class Classifier:
     def __init__(self, model: Any, settings: Mapping[str, Any]) -> None:
         self.model = model
         self.settings = settings
+        self._is_general = isinstance(model, ExportedModel)
         if isinstance(model, ExportedModel):
             self.kind: str = model.description["kind"]
             self.labels: list[str] = list(model.description["labels"] or [])
@@ -63,6 +64,8 @@ class Classifier:
         Returns:
             The table of `predict_text`, real tokens, and places for tokens; 0 and 0 where they are not known.
         """
+        if not self._is_general:
+            self._generalise(len(texts))
         if isinstance(self.model, ExportedModel):
             return self._of_exported(texts, beside, batch_size, watch), 0, 0
         batches = self.model.batches(self._given(texts, beside), batch_size=batch_size)
@@ -76,6 +79,17 @@ class Classifier:
             return tuple(texts) if len(texts) == 2 else texts[0]
         more = {name: extra_values(list(beside[name]), kind) for name, kind in self.columns.items()}
         return pd.DataFrame(dict(zip(("text", "text_pair"), texts, strict=False)) | more)
+
+    def _generalise(self, columns: int) -> None:
+        """Begin with the same two batches in every process, of one short text and of two long ones.
+
+        TensorFlow makes its first graph for the shape of the first batch alone, and one for all shapes at the second. Their
+        results may differ in the last bit; then what a text gets would depend on what this process has seen before it.
+        """
+        for texts in (["."], [". " * self.model.preprocessor.row_length] * 2):
+            beside = {name: [None] * len(texts) for name in self.columns}
+            self.model.predict(self.model.batches(self._given([texts] * columns, beside), batch_size=2))
+        self._is_general = True
 
     def _of_exported(
         self, texts: list[list[str]], beside: Mapping[str, list[Any]], batch_size: int, watch: Callable[[int], None]
