@@ -9,7 +9,7 @@ import keras
 from keras_bert_lab.encoder.adapter import Adapter
 from keras_bert_lab.encoder.frozen_weights import freeze_weights
 from keras_bert_lab.encoder.late_layers import join
-from keras_bert_lab.encoder.lora_sites import lora_sites
+from keras_bert_lab.encoder.lora_sites import lora_sites, updates_of
 from keras_bert_lab.encoder.low_rank_update import LowRankUpdate
 
 __all__ = ["ADAPTERS", "add_layers", "added_layers", "train_added_layers"]
@@ -25,10 +25,10 @@ def added_layers(encoder: Any) -> dict[str, Any]:
         encoder: an Encoder.
     """
     found: dict[str, Any] = {}
-    changed = [site for site in lora_sites(encoder.blocks) if site.update is not None]
-    if changed:
-        update = changed[0].update  # all have the same rank and alpha
-        found["lora"] = {"rank": update.rank, "alpha": update.alpha, "targets": [site.name for site in changed]}
+    updates = updates_of(encoder.blocks)
+    if updates:
+        first = updates[0][1]  # all have the same rank and alpha
+        found["lora"] = {"rank": first.rank, "alpha": first.alpha, "targets": [site.name for site, _ in updates]}
     adapter = encoder.blocks[0].attention_adapter
     if adapter is not None:
         found["adapters"] = {"size": adapter.size, "activation": adapter.activation}

@@ -13,8 +13,8 @@ from keras_bert_lab.config import check_integer
 from keras_bert_lab.encoder.added_layers import add_layers, train_added_layers
 from keras_bert_lab.encoder.encoder import Encoder
 from keras_bert_lab.encoder.late_layers import begin_anew
-from keras_bert_lab.encoder.lora_sites import LoraSite, lora_sites
-from keras_bert_lab.encoder.low_rank_update import check_alpha
+from keras_bert_lab.encoder.lora_sites import LoraSite, lora_sites, updates_of
+from keras_bert_lab.encoder.low_rank_update import LowRankUpdate, check_alpha
 from keras_bert_lab.encoder.set_trainable import TrainableCounts, own_encoder_in
 
 __all__ = ["add_lora", "merge_lora", "merged_lora"]
@@ -135,13 +135,13 @@ def merge_lora(layer: keras.layers.Layer) -> TrainableCounts:
         0 of 491,904 parameters are trained (0 of 31 weights)
     """
     encoder = own_encoder_in(layer)
-    sites = _updated(encoder)
-    if not sites:
+    updates = updates_of(encoder.blocks)
+    if not updates:
         raise ValueError(f"layer must have low-rank updates. Received: {encoder.name!r} without. Use add_lora first.")
-    _refuse_quantised(sites)
-    for site in sites:
-        site.merge()
-        site.update.b.assign(ops.zeros(site.update.b.shape))  # graphs that were traced before still add it
+    _refuse_quantised(updates)
+    for site, update in updates:
+        site.merge(update)
+        update.b.assign(ops.zeros(update.b.shape))  # graphs that were traced before still add it
         site.detach()
     begin_anew(layer)
     return TrainableCounts.of(layer)
@@ -159,13 +159,13 @@ def merged_lora(layer: keras.layers.Layer) -> Iterator[None]:
     Raises:
         ValueError: an encoder that was quantised with its updates.
     """
-    sites = [site for part in layer._flatten_layers() if isinstance(part, Encoder) for site in _updated(part)]
-    _refuse_quantised(sites)
-    kernels = {id(site.dense): (site.dense.kernel, ops.convert_to_numpy(site.dense.kernel).copy()) for site in sites}
-    updates = [(site, site.update) for site in sites]
+    encoders = [part for part in layer._flatten_layers() if isinstance(part, Encoder)]
+    updates = [pair for encoder in encoders for pair in updates_of(encoder.blocks)]
+    _refuse_quantised(updates)
+    kernels = {id(site.dense): (site.dense.kernel, ops.convert_to_numpy(site.dense.kernel).copy()) for site, _ in updates}
     try:
-        for site in sites:
-            site.merge()
+        for site, update in updates:
+            site.merge(update)
             site.detach()
         yield
     finally:
@@ -176,12 +176,8 @@ def merged_lora(layer: keras.layers.Layer) -> Iterator[None]:
                 site.attach(update)
 
 
-def _updated(encoder: Encoder) -> list[LoraSite]:
-    return [site for site in lora_sites(encoder.blocks) if site.update is not None]
-
-
-def _refuse_quantised(sites: list[LoraSite]) -> None:
-    for site in sites:
+def _refuse_quantised(updates: list[tuple[LoraSite, LowRankUpdate]]) -> None:
+    for site, _ in updates:
         if site.dense.quantization_mode is not None:
             raise ValueError(
                 f"layer must not be quantised before its updates are merged. Received: {site.name}, which {site.refuse()}. "

@@ -24,7 +24,7 @@ from keras_bert_lab.encoder.late_layers import join, leave
 from keras_bert_lab.encoder.low_rank_update import LowRankUpdate
 from keras_bert_lab.encoder.self_attention import SelfAttention
 
-__all__ = ["LoraSite", "lora_sites"]
+__all__ = ["LoraSite", "lora_sites", "updates_of"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,12 +70,10 @@ class LoraSite:
         """Take the update away."""
         leave(self.owner, self.attribute)
 
-    def merge(self) -> None:
-        """Add the update's product to the columns of the kernel; the update is still there."""
-        if self.update is None:
-            return
-        kernel, a, b = (_float64(variable) for variable in (self.dense.kernel, self.update.a, self.update.b))
-        kernel[:, self.columns] += self.update.scale * (a @ b)
+    def merge(self, update: LowRankUpdate) -> None:
+        """Add an update's product to the columns of the kernel."""
+        kernel, a, b = (_float64(variable) for variable in (self.dense.kernel, update.a, update.b))
+        kernel[:, self.columns] += update.scale * (a @ b)
         self.dense.kernel.assign(kernel)
 
 
@@ -109,3 +107,8 @@ def lora_sites(blocks: list[Any]) -> list[LoraSite]:
                 attribute = f"{part.removesuffix('_dense')}_lora"
                 sites.append(LoraSite(f"block_{number}/{name}/{part}", owner, attribute, dense, slice(0, dense.units)))
     return sites
+
+
+def updates_of(blocks: list[Any]) -> list[tuple[LoraSite, LowRankUpdate]]:
+    """The updates that these blocks have, and where they are."""
+    return [(site, site.update) for site in lora_sites(blocks) if site.update is not None]

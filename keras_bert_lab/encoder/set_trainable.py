@@ -134,6 +134,7 @@ def set_trainable(layer: keras.layers.Layer, what: str | Sequence[str]) -> Train
             pooler; or a pattern as in the shell (`*`, `?`, `[01]`; `*` also matches "/"), or several: weights whose
             name it matches, such as "block_1/attention/qkv/kernel", or the name of a layer that holds them, such as
             "block_1/attention". The names are the paths below the encoder: `[weight.path for weight in encoder.weights]`.
+            What `add_lora` and `add_adapters` have added is chosen with all else; by itself it is "*_lora", "*_adapter".
 
     Returns:
         The numbers of trained and frozen weights of `layer`.

@@ -106,7 +106,7 @@ def _relu_layers(dtype: str | None) -> keras.Sequential:
 def _added_to(dtype: str | None) -> Encoder:
     encoder = Encoder(config(), dtype=dtype)
     add_adapters(encoder, 3)
-    add_lora(encoder, 2, targets="all")
+    add_lora(encoder, 2, alpha=0.5, targets="all")
     return encoder
 
 

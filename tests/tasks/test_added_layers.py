@@ -56,6 +56,7 @@ def same_weights(one: Any, other: Any) -> None:
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("add", "dtype"),
     [
@@ -166,7 +167,7 @@ def test_other_formats_have_no_adapters(layout: str, tmp_path: Path) -> None:
     assert not (tmp_path / "new").exists()
 
 
-@pytest.mark.parametrize("added", ["lora", "adapters"])
+@pytest.mark.parametrize("added", ["lora", pytest.param("adapters", marks=pytest.mark.slow)])
 def test_exported_models_answer_the_same(added: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The check of the export runs here instead of in fresh processes."""
 
