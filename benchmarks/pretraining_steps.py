@@ -1,4 +1,4 @@
-"""The steps of pretraining.py: processes whose figures are kept at once, so that a run goes on where it stopped."""
+"""The steps of long benchmarks: processes whose figures are kept at once, so that a run goes on where it stopped."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ __all__ = ["Steps"]
 _PACKAGES = ("keras-bert-lab", "keras", "tensorflow", "scikit-learn", "numpy")
 
 
-def _run_worker(words: list[str]) -> dict[str, Any]:
-    """One process of pretraining_worker.py: its figures, seconds, and who else was computing."""
+def _run_worker(module: str, words: list[str]) -> dict[str, Any]:
+    """One process: its figures, seconds, and who else was computing."""
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "2", "OMP_WAIT_POLICY": "PASSIVE", "KERAS_BACKEND": "tensorflow"}
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder) / "figures.json"
-        command = [sys.executable, "-m", "benchmarks.pretraining_worker", *words, "--results", str(results)]
+        command = [sys.executable, "-m", f"benchmarks.{module}", *words, "--results", str(results)]
         before, start = busy_seconds(), time.perf_counter()
         process = subprocess.Popen(command, env=os.environ | quiet)
         _, status, usage = os.wait4(process.pid, 0)
@@ -85,11 +85,23 @@ class Steps:
         words = (*words, f"--output={output}")
         return self._once(name, list(words), lambda: run_command(*words, "--overwrite"), output.is_dir() or not is_kept)
 
+    def process(self, name: str, module: str, *words: str) -> dict[str, Any]:
+        """A worker: `python -m benchmarks.<module> <words> --results FILE`; gives the figures that it writes.
+
+        Args:
+            name: of the step.
+            module: below `benchmarks`.
+            *words: of its command line.
+        """
+        return self._once(name, [module, *words], lambda: _run_worker(module, list(words)))["figures"]
+
     def worker(self, name: str, command: str, model: Path, *words: str) -> dict[str, Any]:
         """A command of pretraining_worker.py on a model; gives its figures. Another model under the same name is a new step."""
         content = hashlib.sha256((model / "model.keras").read_bytes()).hexdigest()
         words = (command, str(model), *words)
-        return self._once(name, [*words, f"({content[:12]})"], lambda: _run_worker(list(words)))["figures"]
+        return self._once(name, [*words, f"({content[:12]})"], lambda: _run_worker("pretraining_worker", list(words)))[
+            "figures"
+        ]
 
     def here(self, name: str, function: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Something short in this process; gives its figures."""
