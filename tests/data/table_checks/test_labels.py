@@ -68,7 +68,7 @@ def test_rare_is_an_argument():
     for place in (3, 9, 12):
         rows[place][1] = "odd"
     (problem,) = check_table(frame(rows), rare=4).problems
-    assert problem.detail == "1 class of 3 with fewer than 4 rows: 'odd' 3."
+    assert problem.detail == "1 of 3 classes with fewer than 4 rows: 'odd' 3."
     assert check_table(frame(rows), rare=3).problems == ()
 
 
@@ -77,7 +77,7 @@ def test_two_rare_classes_are_told_from_the_rarest():
     for place, name in ((3, "odd"), (9, "odd"), (12, "even")):
         rows[place][1] = name
     (problem,) = check_table(frame(rows)).problems
-    assert problem.detail == "2 classes of 4 with fewer than 10 rows: 'even' 1, 'odd' 2."
+    assert problem.detail == "2 of 4 classes with fewer than 10 rows: 'even' 1, 'odd' 2."
     assert problem.rows == (4, 10, 13)
 
 
