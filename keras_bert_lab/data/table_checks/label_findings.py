@@ -35,8 +35,8 @@ def check_swapped(table: ExaminedTable) -> None:
     if theirs > 1.5 * ours:
         detail = f"Labels have {theirs:.0f} characters on average, texts {ours:.0f}. All else is told with the two exchanged."
         table.report("columns_swapped", role="label", example=labels[0], detail=detail)
-        for named in (table.cells, table.names):
-            named["text"], named["label"] = named["label"], named["text"]
+        table.cells["text"], table.cells["label"] = table.cells["label"], table.cells["text"]
+        table.names["text"], table.names["label"] = table.names["label"], table.names["text"]
 
 
 def label_names(table: ExaminedTable) -> list[list[str]]:

@@ -232,10 +232,10 @@ def test_signatures_estimate_the_similarity():
     assert np.std(errors) < 0.09  # sqrt(p (1 - p) / 48) is 0.072 at most
 
 
-def test_the_same_text_a_thousand_times_is_no_work_for_a_square():
-    rows = [[sentences(1, 5)[0] + "!" * place, "sad" if place % 2 else "merry"] for place in range(1000)]
+def test_the_same_text_hundreds_of_times_is_no_work_for_a_square():
+    rows = [[sentences(1, 5)[0] + "!" * place, "sad" if place % 2 else "merry"] for place in range(300)]
     check = check_table(frame(rows))
-    assert len(only(check, "near_duplicates").rows) == 999
+    assert len(only(check, "near_duplicates").rows) == 299
 
 
 @pytest.mark.parametrize(
