@@ -81,9 +81,9 @@ def write_check_page(check: TableCheck, folder: str | os.PathLike[str], *, overw
         raise DataError(f"{folder} cannot be made: {reason(error)}. Choose another folder.") from error
     pictures = {}
     for name, (plot, _) in _PICTURES.items():
-        content = io.BytesIO()
-        plot(check).figure.savefig(content, format="png", dpi=120)
-        pictures[name] = content.getvalue()
+        picture = io.BytesIO()
+        plot(check).figure.savefig(picture, format="png", dpi=120)
+        pictures[name] = picture.getvalue()
     for name, content in {**pictures, PAGE: _page(check, pictures).encode()}.items():
         with atomic_file(folder / name, overwrite=True) as file:
             file.write(content)

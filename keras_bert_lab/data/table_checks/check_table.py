@@ -73,7 +73,7 @@ def check_table(
         >>> import pandas as pd
         >>> table = pd.DataFrame({"text": ["good", "bad", "bad", " "], "label": ["pos", "neg", "pos", "neg"]})
         >>> [problem.kind for problem in check_table(table).problems]
-        ['empty_text', 'conflicting_labels', 'duplicate_texts', 'rare_classes', 'few_rows']
+        ['empty_text', 'rare_classes', 'conflicting_labels', 'duplicate_texts', 'few_rows']
     """
     if label_type not in ("name", "number"):
         raise ValueError(f"label_type must be one of ['name', 'number']. Received: label_type={label_type!r}")

@@ -13,7 +13,7 @@ import numpy as np
 from keras_bert_lab.data.cell_checks import as_label, as_number, label_problem, number_problem
 from keras_bert_lab.data.table_checks.examined_table import ExaminedTable
 from keras_bert_lab.data.table_checks.text_patterns import is_placeholder
-from keras_bert_lab.data.wording import folded, listed, nearest, plural, shown
+from keras_bert_lab.data.wording import folded, listed, nearest, shown
 
 __all__ = ["check_labels_across", "check_labels_of", "check_numbers", "check_swapped", "label_names"]
 
@@ -35,8 +35,8 @@ def check_swapped(table: ExaminedTable) -> None:
     if theirs > 1.5 * ours:
         detail = f"Labels have {theirs:.0f} characters on average, texts {ours:.0f}. All else is told with the two exchanged."
         table.report("columns_swapped", role="label", example=labels[0], detail=detail)
-        for named in (table.cells, table.names):
-            named["text"], named["label"] = named["label"], named["text"]
+        table.cells["text"], table.cells["label"] = table.cells["label"], table.cells["text"]
+        table.names["text"], table.names["label"] = table.names["label"], table.names["text"]
 
 
 def label_names(table: ExaminedTable) -> list[list[str]]:
@@ -89,9 +89,7 @@ def check_labels_of(table: ExaminedTable, names: list[list[str]], rare: int) -> 
             f"{shown(name)} {len(found)}" for name, found in sorted(few.items(), key=lambda item: len(item[1]))[:10]
         )
         places = sorted({row for found in few.values() for row in found})
-        detail = (
-            f"{plural(len(few), 'class').replace('classs', 'classes')} of {len(rows)} with fewer than {rare} rows: {counts}."
-        )
+        detail = f"{len(few):,} of {len(rows):,} classes with fewer than {rare} rows: {counts}."
         table.report("rare_classes", places, role="label", detail=detail)
     largest = max(rows, key=lambda name: len(rows[name]))
     if len(rows[largest]) / total >= _IMBALANCE:
@@ -217,7 +215,7 @@ def check_labels_across(table: ExaminedTable, learned: ExaminedTable, names: lis
             "class_missing_in_test", role="label", detail=f"None of its rows has {listed(absent)}.", other=learned.where
         )
     totals = [sum(map(len, found.values())) for found in (rows, classes)]
-    both = set(rows) | set(classes)
+    both = dict.fromkeys([*classes, *rows])
     shares = {
         name: [len(found.get(name, ())) / total for found, total in zip((rows, classes), totals, strict=True)] for name in both
     }

@@ -149,6 +149,11 @@ def _swallowed(table: ExaminedTable, role: str, texts: list[tuple[int, str]], na
         )  # fmt: skip
 
 
+def _spaced(text: str) -> str:
+    """The words of a text, each between blanks."""
+    return f" {' '.join(words_of(text))} "
+
+
 def _leaks(table: ExaminedTable, role: str, texts: list[tuple[int, str]], names: list[list[str]]) -> None:
     """Classes whose name is a word of nearly all of their texts, and of few others."""
     if role != "text":
@@ -159,17 +164,13 @@ def _leaks(table: ExaminedTable, role: str, texts: list[tuple[int, str]], names:
             own.setdefault(names[row][0], []).append(text)
     if not 2 <= len(own) <= 200:
         return
-    keys: dict[str, list[str]] = {}
     for name, found in own.items():
-        word = f" {' '.join(words_of(name))} "
+        word = _spaced(name)
         some = found[:: max(1, len(found) // 1000)]
-        if len(found) < 5 or len(word) < 4:
-            continue
-        keys[name] = [f" {' '.join(words_of(text))} " for text in some]
-        if sum(word in key for key in keys[name]) < _LEAK * len(some):
+        if len(found) < 5 or len(word) < 4 or sum(word in _spaced(text) for text in some) < _LEAK * len(some):
             continue
         rest = [text for other, texts_of in own.items() if other != name for text in texts_of[:: max(1, len(texts_of) // 200)]]
-        elsewhere = sum(word in f" {' '.join(words_of(text))} " for text in rest) / max(1, len(rest))
+        elsewhere = sum(word in _spaced(text) for text in rest) / max(1, len(rest))
         if elsewhere <= 1 - _LEAK:
             rows = [row for row, text in texts if names[row] == [name]]
             table.report(

@@ -66,6 +66,16 @@ def test_almost_the_same_in_both(change):
     assert check.counts["shared"][0]["near_rows"] == 1
 
 
+def test_of_several_rows_the_first_is_named():
+    train, test = parts()
+    long = " ".join(words(3, 40))
+    train[33], train[50], train[60] = [long + " one", "sad"], [long + " two", "sad"], [long + " three", "sad"]
+    test[3] = [long + " four", "sad"]
+    check = check_table(frame(train), frame(test))
+    assert only(check, "shared_near_duplicates").other_rows == (34,)
+    assert (only(check, "near_duplicates").rows, only(check, "near_duplicates").other_rows) == ((51, 61), (34, 34))
+
+
 def test_another_label_in_training():
     train, test = parts()
     test[3] = [train[50][0] + "!", {"sad": "merry", "merry": "sad"}[train[50][1]]]
@@ -103,9 +113,8 @@ def test_other_shares_of_classes():
     for place, row in enumerate(test):
         row[1] = "sad" if place % 4 == random.Random(place // 4).randrange(4) else "merry"
     problem = only(check_table(frame(train), frame(test)), "other_balance")
-    assert problem.detail == "'merry' 75.0% here, 50.0% in training, 'sad' 25.0% here, 50.0% in training." or (
-        problem.detail == "'sad' 25.0% here, 50.0% in training, 'merry' 75.0% here, 50.0% in training."
-    )
+    assert "'merry' 75.0% here, 50.0% in training" in problem.detail
+    assert "'sad' 25.0% here, 50.0% in training" in problem.detail
 
 
 def test_duplicates_as_pandas_counts_them():
@@ -223,10 +232,10 @@ def test_signatures_estimate_the_similarity():
     assert np.std(errors) < 0.09  # sqrt(p (1 - p) / 48) is 0.072 at most
 
 
-def test_the_same_text_a_thousand_times_is_no_work_for_a_square():
-    rows = [[sentences(1, 5)[0] + "!" * place, "sad" if place % 2 else "merry"] for place in range(1000)]
+def test_the_same_text_hundreds_of_times_is_no_work_for_a_square():
+    rows = [[sentences(1, 5)[0] + "!" * place, "sad" if place % 2 else "merry"] for place in range(300)]
     check = check_table(frame(rows))
-    assert len(only(check, "near_duplicates").rows) == 999
+    assert len(only(check, "near_duplicates").rows) == 299
 
 
 @pytest.mark.parametrize(
