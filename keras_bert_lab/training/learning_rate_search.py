@@ -50,7 +50,7 @@ class LearningRateSearch:
 
 
 def memory_of(rates: Sequence[float] | np.ndarray) -> float:
-    """How much of a running mean stays from step to step, so that it averages over the same stretch however many rates there are.
+    """How much of a running mean stays from step to step: it averages over the same stretch however many rates there are.
 
     Example:
         >>> [round(memory_of(np.geomspace(1e-7, 1, steps)), 3) for steps in (8, 71, 701)]
@@ -62,8 +62,10 @@ def memory_of(rates: Sequence[float] | np.ndarray) -> float:
 
 
 def _average(losses: np.ndarray, memory: float) -> tuple[np.ndarray, np.ndarray]:
-    """Means that weigh each step by memory^distance, on both sides, divided by the weights that are there (so there is no bias at
-    the ends); and the standard error of each, where one loss has that of 1."""
+    """Means that weigh each step by memory^distance, and the standard error of each where one loss has that of 1.
+
+    They are divided by the weights that are there, so there is no bias at the ends.
+    """
     places = np.arange(len(losses))
     weights = memory ** np.abs(places[:, None] - places)
     weights /= weights.sum(axis=1, keepdims=True)
@@ -78,8 +80,8 @@ def evaluate_search(rates: Sequence[float], losses: Sequence[float], ended: str)
     it does anywhere, and unlike the steepest place or the lowest one, a level that is crossed is the same in spite of noise:
 
     1. losses are capped, so that a single one counts little, and averaged over 0.3 decades;
-    2. the noise of a loss follows from the differences between neighbours. A fall of less than 4 standard errors, or of less than
-       a thousandth of the loss, is none;
+    2. the noise of a loss follows from the differences between neighbours. A fall of less than 4 standard errors, or of less
+       than a thousandth of the loss, is none;
     3. the falling curve that fits the losses best (isotonic regression) crosses the level at one rate.
 
     Args:

@@ -46,7 +46,10 @@ def test_it_stops_and_has_the_best_weights():
     best = int(np.argmin(losses))
     assert found.best_epoch == best + 1 == len(losses) - 3 < 27
     assert model.evaluate(*held_out, verbose=0, return_dict=True)["loss"] == pytest.approx(losses[best], rel=1e-5)
-    assert found.reason == f"val_loss was no better in 3 epochs; the weights of epoch {best + 1} are back (val_loss: {losses[best]:.4g})"
+    assert (
+        found.reason
+        == f"val_loss was no better in 3 epochs; the weights of epoch {best + 1} are back (val_loss: {losses[best]:.4g})"
+    )
     assert (found.rate, found.search) == (0.05, None)
     # Halved after each epoch that brought nothing.
     rates, lowest, rate = [], np.inf, 0.05
@@ -203,7 +206,10 @@ def test_a_training_that_diverges_has_the_weights_from_before(epoch):
         ({"validation": 1.5}, "validation must be a number of at least 0 and below 1. Received: validation=1.5"),
         ({"validation": None}, "validation must be .* Received: validation=None"),
         ({"validation": 0.001}, "validation must leave rows on both sides. Received: validation=0.001 of 67 rows"),
-        ({"monitor": "val_f1"}, r"monitor must be one of \['accuracy', 'loss', 'val_accuracy', 'val_loss'\]. Received: monitor='val_f1'"),
+        (
+            {"monitor": "val_f1"},
+            r"monitor must be one of \['accuracy', 'loss', 'val_accuracy', 'val_loss'\]. Received: monitor='val_f1'",
+        ),
     ],
 )
 def test_impossible_arguments_are_refused(arguments, message):

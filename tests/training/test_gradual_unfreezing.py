@@ -180,7 +180,9 @@ def test_stages_must_be_a_dict(stages):
         kbl.GradualUnfreezing(stages)
 
 
-@pytest.mark.parametrize(("stages", "received"), [({1: "all"}, r"\[1\]"), ({}, r"\[\]"), ({-1: "none", 0: "all"}, r"\[-1, 0\]")])
+@pytest.mark.parametrize(
+    ("stages", "received"), [({1: "all"}, r"\[1\]"), ({}, r"\[\]"), ({-1: "none", 0: "all"}, r"\[-1, 0\]")]
+)
 def test_stages_must_begin_with_the_first_epoch(stages, received):
     with pytest.raises(ValueError, match=f"stages must begin with epoch 0. Received: {received}"):
         kbl.GradualUnfreezing(stages)
