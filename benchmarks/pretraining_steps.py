@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -96,12 +97,11 @@ class Steps:
         return self._once(name, [module, *words], lambda: _run_worker(module, list(words)))["figures"]
 
     def worker(self, name: str, command: str, model: Path, *words: str) -> dict[str, Any]:
-        """A command of pretraining_worker.py on a model; gives its figures. Another model under the same name is a new step."""
+        """A command of pretraining_worker.py on a model; gives its figures. Another model of the same name is a new step."""
         content = hashlib.sha256((model / "model.keras").read_bytes()).hexdigest()
         words = (command, str(model), *words)
-        return self._once(name, [*words, f"({content[:12]})"], lambda: _run_worker("pretraining_worker", list(words)))[
-            "figures"
-        ]
+        run = functools.partial(_run_worker, "pretraining_worker", list(words))
+        return self._once(name, [*words, f"({content[:12]})"], run)["figures"]
 
     def here(self, name: str, function: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Something short in this process; gives its figures."""

@@ -115,7 +115,8 @@ def print_rows(rows: list[dict[str, Any]]) -> None:
         spread = "" if row["standard_error_of_seeds"] is None else f"± {row['standard_error_of_seeds']:.4f}"
         print(
             f"{row['set']:5} {row['strategy']:12}  {row['rate']:<8.1e} {row['mean']:.4f} {spread:9}   "
-            f"± {row['standard_error_of_texts']:.4f}      {row['trained']:10,}   {row['ms_per_step']:7.1f} {row['seconds']:8.0f}"
+            f"± {row['standard_error_of_texts']:.4f}      {row['trained']:10,}   {row['ms_per_step']:7.1f}  "
+            f"{row['seconds']:7.0f}"
         )
 
 

@@ -1,7 +1,8 @@
 """Stage 6: optimizer, schedules, callbacks."""
 
 from keras_bert_lab.training.adamw import AdamW, build_adamw
-from keras_bert_lab.training.autofit import AutofitResult, autofit
+from keras_bert_lab.training.autofit import autofit
+from keras_bert_lab.training.autofit_result import AutofitResult
 from keras_bert_lab.training.compute import matmul_rate, training_flops
 from keras_bert_lab.training.fill_mask_examples import FillMaskExamples
 from keras_bert_lab.training.gradual_unfreezing import GradualUnfreezing

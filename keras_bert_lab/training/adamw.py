@@ -38,8 +38,9 @@ class AdamW(keras.optimizers.AdamW):
         epsilon: e, added to sqrt(v) (e' = e / sqrt(1 - b2^t), as in Keras).
         global_clipnorm: longest allowed gradient, over all weights together; None = no limit.
         layer_decay: the learning rate falls by this factor from block to block, on the way from the head (1) over the last
-            block (layer_decay) to the embeddings (layer_decay^(L + 1)), see `layer_factors`; None = all have the same. Weight decay,
-            relative to the rate, falls with it; gradients are clipped as before. `learning_rates_of(model)` shows the rates.
+            block (layer_decay) to the embeddings (layer_decay^(L + 1)), see `layer_factors`; None = all have the same. Weight
+            decay, relative to the rate, falls with it; gradients are clipped as before. `learning_rates_of(model)` shows the
+            rates.
 
     Raises:
         ValueError: a `layer_decay` that is not above 0 and at most 1; (when it is built) one for variables without blocks;

@@ -44,8 +44,8 @@ def as_it_was(model: keras.Model, first_batch: Callable[[], tuple[Any, ...]]) ->
     """Whatever training does to a model inside, afterwards all is as before: also after an error, or Ctrl-C.
 
     That is: weights, seeds of layers and other counters; all variables of the optimizer, its learning rate or schedule; running
-    means of metrics; the history; and the random numbers of Keras, Python and NumPy. Inside, the learning rate can be set. A model
-    that had no weights yet has those that its first step would have made.
+    means of metrics; the history; and the random numbers of Keras, Python and NumPy. Inside, the learning rate can be set. A
+    model that had no weights yet has those that its first step would have made.
 
     Args:
         model: compiled, with one learning rate.

@@ -18,23 +18,23 @@ class GradualUnfreezing(keras.callbacks.Callback):
     """Trains the head alone at first, then from epoch to epoch more blocks of the encoder, the last ones first.
 
     Frozen weights are not part of a step at all: no gradient goes to them, neither momentum nor weight decay moves them, and an
-    epoch is the faster the fewer are trained. For that the step is traced anew where a stage begins, in one and the same `fit`: the
-    optimizer keeps its state, and its slots for frozen weights stay as they were. (Learning rates of 0 would need one trace
-    only, but each step would take the whole time: docs/learning_rates.md.)
+    epoch is the faster the fewer are trained. For that the step is traced anew where a stage begins, in one and the same
+    `fit`: the optimizer keeps its state, and its slots for frozen weights stay as they were. (Learning rates of 0 would need
+    one trace only, but each step would take the whole time: docs/learning_rates.md.)
 
     What was frozen when the model was compiled stays frozen. After the training, all is trained again that was before. The
     stage follows from the number of the epoch, so a `ResumableTraining` goes on in the right one.
 
     Args:
-        stages: epoch, counted from 0 -> what of the encoder is trained from there on, as in `set_trainable`: "none", "last 2", "all", or
-            patterns; with a stage for epoch 0. None = the head in epoch 0, then one or more further blocks in each
+        stages: epoch, counted from 0 -> what of the encoder is trained from there on, as in `set_trainable`: "none", "last 2",
+            "all", or patterns; with a stage for epoch 0. None = the head in epoch 0, then one or more further blocks in each
             epoch, and with the first block the embeddings.
         blocks_per_epoch: how many further blocks, where `stages` is None.
 
     Raises:
         TypeError: stages that are no dict of epochs.
-        ValueError: no stage for epoch 0; a number out of range; (when `fit` begins) an encoder whose blocks cannot be told apart; an
-            optimizer that was built before for fewer weights, or that averages weights (`use_ema`).
+        ValueError: no stage for epoch 0; a number out of range; (when `fit` begins) an encoder whose blocks cannot be told
+            apart; an optimizer that was built before for fewer weights, or that averages weights (`use_ema`).
         RuntimeError: (when `fit` begins) another backend than TensorFlow, where an optimizer always moves all its weights.
 
     Reference: Howard and Ruder 2018, "ULMFiT", section 3.3.
@@ -93,8 +93,8 @@ class GradualUnfreezing(keras.callbacks.Callback):
             getattr(optimizer, "inner_optimizer", optimizer)._check_variables_are_known(trained)
         except ValueError as error:
             raise ValueError(
-                "The optimizer must know all weights that will be trained. Received: one that was built while some were frozen. "
-                "Compile the model again."
+                "The optimizer must know all weights that will be trained. Received: one that was built while some were "
+                "frozen. Compile the model again."
             ) from error
         self._plan = self._planned()
         self._stage = None

@@ -50,7 +50,7 @@ class LearningRateSearch:
 
 
 def memory_of(rates: Sequence[float] | np.ndarray) -> float:
-    """How much of a running mean stays from step to step, so that it averages over the same stretch however many rates there are.
+    """How much of a running mean stays from step to step: it averages over the same stretch however many rates there are.
 
     Example:
         >>> [round(memory_of(np.geomspace(1e-7, 1, steps)), 3) for steps in (8, 71, 701)]
@@ -62,13 +62,24 @@ def memory_of(rates: Sequence[float] | np.ndarray) -> float:
 
 
 def _average(losses: np.ndarray, memory: float) -> tuple[np.ndarray, np.ndarray]:
-    """Means that weigh each step by memory^distance, on both sides, divided by the weights that are there (so there is no bias at
-    the ends); and the standard error of each, where one loss has that of 1.
+    """Means that weigh each step by memory^distance, and the standard error of each where one loss has that of 1.
+
+    They are divided by the weights that are there, so there is no bias at the ends.
     """
     places = np.arange(len(losses))
     weights = memory ** np.abs(places[:, None] - places)
     weights /= weights.sum(axis=1, keepdims=True)
     return weights @ losses, np.sqrt((weights**2).sum(axis=1))
+
+
+def _noise(losses: np.ndarray, memory: float) -> np.ndarray:
+    """The standard deviation of a loss at each step, from the differences between neighbours, which see no trend.
+
+    It is local, over about a decade: high rates make the loss wild.
+    """
+    differences = np.abs(np.diff(losses))
+    around, _ = _average(differences, memory**0.5)
+    return np.append(around, around[-1]) * math.sqrt(math.pi) / 2  # of the normal distribution
 
 
 def evaluate_search(rates: Sequence[float], losses: Sequence[float], ended: str) -> LearningRateSearch:
@@ -79,9 +90,10 @@ def evaluate_search(rates: Sequence[float], losses: Sequence[float], ended: str)
     it does anywhere, and unlike the steepest place or the lowest one, a level that is crossed is the same in spite of noise:
 
     1. losses are capped, so that a single one counts little, and averaged over 0.3 decades;
-    2. the noise of a loss follows from the differences between neighbours. A fall of less than 4 standard errors, or of less than
-       a thousandth of the loss, is none;
-    3. the falling curve that fits the losses best (isotonic regression) crosses the level at one rate.
+    2. the noise of the losses follows from the differences between neighbours, of each stretch by itself: high rates make them
+       wild. The lowest value is where the average plus 2 standard errors is lowest;
+    3. a fall of less than 4 standard errors, or of less than a thousandth of the loss, is none;
+    4. the falling curve that fits the losses best (isotonic regression) crosses the level at one rate.
 
     Args:
         rates: rising.
@@ -122,14 +134,13 @@ def _suggestion(rates: np.ndarray, losses: np.ndarray, ended: str) -> tuple[floa
     first = float(np.median(losses[: max(3, round(1 / (1 - memory)))]))
     capped = np.minimum(losses, first + max(abs(first), first - float(losses.min())))
     smoothed, errors = _average(capped, memory)
-    lowest = int(np.argmin(smoothed))
+    errors *= _noise(capped, memory)
+    lowest = int(np.argmin(smoothed + 2 * errors))
     start, low = float(smoothed[0]), float(smoothed[lowest])
-    # Differences see no trend, and their median no divergence.
-    noise = float(np.median(np.abs(np.diff(capped)))) / 0.6745 / math.sqrt(2)
-    sure = max(_SURE * noise * math.hypot(errors[0], errors[lowest]), 1e-3 * abs(start))
-    if start - low <= sure:
-        fell = f"fell no further than from {start:.3g} to {low:.3g}, which is within its noise, {noise:.2g} from batch to batch"
-        told = f"no rate can be told: the loss {fell if low < start else 'never fell'}; {_ENDS[ended]}. "
+    if start - low <= max(_SURE * math.hypot(errors[0], errors[lowest]), 1e-3 * abs(start)):
+        place = int(np.argmin(smoothed))
+        fell = f"fell no further than from {start:.3g} to {smoothed[place]:.3g}, which is within its noise"
+        told = f"no rate can be told: the loss {fell if smoothed[place] < start else 'never fell'}; {_ENDS[ended]}. "
         cure = "Take more steps, larger batches or a wider range of rates" if ended == "end" else "Begin with a lower rate"
         return None, smoothed, told + cure
     fit = optimize.isotonic_regression(capped[: lowest + 1], increasing=False).x

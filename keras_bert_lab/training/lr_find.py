@@ -40,25 +40,27 @@ def lr_find(
     What a data set remembers by itself, such as the order of a `tf.data` shuffle, goes on.
 
     Args:
-        model: compiled, with any optimizer of Keras that has one learning rate. With `layer_decay` the rate is that of the head.
-        x: what `fit` takes: texts for a model that takes them, arrays, a `tf.data.Dataset`, a `keras.utils.PyDataset`; or numbered
-            batches. A sample of arrays and texts is drawn.
+        model: compiled, with any optimizer of Keras that has one learning rate. With `layer_decay` the rate is that of the
+            head.
+        x: what `fit` takes: texts for a model that takes them, arrays, a `tf.data.Dataset`, a `keras.utils.PyDataset`; or
+            numbered batches. A sample of arrays and texts is drawn.
         y: targets, for texts and arrays.
         start, stop: the lowest and the highest learning rate.
-        steps: how many rates, each by the same factor above the last. With `gradient_accumulation_steps` each takes as many batches.
+        steps: how many rates, each by the same factor above the last. With `gradient_accumulation_steps` each takes as many
+            batches.
         batch_size: rows in a batch, for texts and arrays; the one that will be used for training.
         sample_weight, class_weight: as in `fit`.
         seed: of the order of texts and arrays.
-        stop_factor: it ends when the running mean of the loss has risen this many times as far above 0 as its lowest value is, or as
-            its fall was, whichever is more (less one: 4 = by 3 times as much).
+        stop_factor: it ends when the running mean of the loss has risen this many times as far above 0 as its lowest value is,
+            or as its fall was, whichever is more (less one: 4 = by 3 times as much).
 
     Returns:
         Rates, losses, a suggestion and its reason; `plot_learning_rate_search` draws them.
 
     Raises:
         TypeError: no Keras model; data that can be read only once.
-        ValueError: a model that is not compiled, or with an optimizer of several optimizers; a number out of range; a `train_step` of
-            its own that gives no "loss".
+        ValueError: a model that is not compiled, or with an optimizer of several optimizers; a number out of range; a
+            `train_step` of its own that gives no "loss".
 
     Reference: Smith 2017, "Cyclical learning rates for training neural networks", section 3.3.
     """
