@@ -108,20 +108,17 @@ class Classifier:
 
 
 class _Watched:
-    """Numbered batches that tell when one is made for the first time."""
+    """Numbered batches that tell when one is made."""
 
     def __init__(self, batches: Any, watch: Callable[[int], None]) -> None:
         self._batches = batches
         self._watch = watch
-        self._made = 0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._batches, name)
 
     def batch(self, step: int) -> Any:
-        if step == self._made:
-            self._made += 1
-            self._watch(len(self._batches.indices(step)))
+        self._watch(len(self._batches.indices(step)))
         return self._batches.batch(step)
 
 

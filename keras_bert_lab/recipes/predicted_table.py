@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import pathlib
 import sys
-import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -135,19 +134,12 @@ class PredictedTable:
             dynamic_ncols=True,
             mininterval=0.5,
         ) as bar:
-            lock = threading.Lock()  # batches are made in a thread of TensorFlow
-
-            def watch(rows: int) -> None:
-                with lock:
-                    bar.update(rows)
-
             for number, part in enumerate(self._parts):
                 if number in there:
                     continue
                 first = bar.n
-                found = self._predicted(part, watch)
-                with lock:
-                    bar.update(first + len(part) - bar.n)  # rows without a text too
+                found = self._predicted(part, bar.update)
+                bar.update(first + len(part) - bar.n)  # rows without a text too
                 self._check_unchanged()
                 self._keep(kept, number, found)
                 bar.set_postfix_str(f"padding {self._padding:.1%}", refresh=False)

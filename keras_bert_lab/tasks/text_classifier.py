@@ -409,15 +409,18 @@ class TextClassifier(Task, keras.Model):
         return super().evaluate(x, y, batch_size=batch_size, sample_weight=sample_weight, **kwargs)
 
     def predict(self, x: Any, batch_size: int | None = None, verbose: Any = 0, **kwargs: Any) -> Any:
-        """Outputs for texts, or `batches` of them, in the order of the texts, as a NumPy array.
+        """Outputs for texts, in their order, as a NumPy array; for anything else exactly as `keras.Model.predict`.
 
-        For anything else exactly as `keras.Model.predict`.
+        Numbered batches that `batches` made go one by one through `predict_on_batch`: for tables of any size, since each data
+        set that `keras.Model.predict` reads keeps some memory.
         """
-        is_ready = hasattr(x, "indices") and hasattr(x, "steps_per_epoch")  # made by `batches` already
-        if not is_ready and not is_texts(x):
+        if hasattr(x, "indices") and hasattr(x, "steps_per_epoch"):
+            found = np.concatenate([self.predict_on_batch(x.batch(step)[0]) for step in range(x.steps_per_epoch)])
+            return in_order_of_texts(x, found)
+        if not is_texts(x):
             x = self._dataset_of(x) if is_dataset(x) else x
             return super().predict(x, batch_size=batch_size, verbose=verbose, **kwargs)
-        batches = x if is_ready else self.batches(x, batch_size=batch_size or 64)
+        batches = self.batches(x, batch_size=batch_size or 64)
         found = super().predict(as_dataset(batches, epochs=1), verbose=verbose, **kwargs)
         return in_order_of_texts(batches, found)
 
