@@ -20,7 +20,9 @@ def _numbered(labels: Any) -> tuple[np.ndarray, np.ndarray]:
     return numbers, counts
 
 
-def split_rows(count: int, share: float, seed: int, labels: Sequence[Any] | None = None) -> tuple[np.ndarray, np.ndarray]:
+def split_rows(
+    count: int, share: float, seed: int, labels: Sequence[Any] | np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Rows to learn from, and rows that are held out, drawn with a seed.
 
     Args:

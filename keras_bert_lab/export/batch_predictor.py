@@ -183,7 +183,7 @@ class BatchPredictor:
         if len({len(column) for column in columns}) > 1:
             counts = [len(column) for column in columns]
             raise ValueError(f"Each row of pairs must have both texts. Received: {counts[0]} first, {counts[1]} second ones")
-        beside = {name: list((beside or {})[name]) for name in self._needed(beside, len(columns[0]))}
+        more = {name: list((beside or {})[name]) for name in self._needed(beside, len(columns[0]))}
         bad = [problems_of(column, text_problem) for column in columns]
         unusable = {row - 1 for problems in bad for rows in problems.values() for row in rows}
         if unusable and not self.drop_unusable:
@@ -196,7 +196,8 @@ class BatchPredictor:
         if not usable:
             return pd.DataFrame({"label": None, "score": np.nan, "probabilities": None}, index=range(len(columns[0])))
         chosen = [[column[row] for row in usable] for column in columns] if unusable else columns
-        more = {name: [cells[row] for row in usable] for name, cells in beside.items()} if unusable else beside
+        if unusable:
+            more = {name: [cells[row] for row in usable] for name, cells in more.items()}
         found, tokens, slots = self.classifier.answers(chosen, more, self.batch_size, watch)
         self.tokens += tokens
         self.slots += slots

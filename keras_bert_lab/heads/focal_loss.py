@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,14 +14,14 @@ __all__ = ["FocalLoss"]
 def _checked_alpha(alpha: Any) -> float | list[float] | None:
     if alpha is None:
         return None
-    if isinstance(alpha, numbers.Real) and not isinstance(alpha, bool):
+    if isinstance(alpha, (int, float)) and not isinstance(alpha, bool):
         if not 0 < alpha < 1:
             raise ValueError(f"alpha must be between 0 and 1, the weight of the positive label. Received: alpha={alpha!r}")
         return float(alpha)
     values = alpha.tolist() if hasattr(alpha, "tolist") else alpha
     if not isinstance(values, (list, tuple)) or len(values) < 2:
         raise ValueError(f"alpha must be a number, or one weight for each of at least two labels. Received: alpha={alpha!r}")
-    if not all(isinstance(value, numbers.Real) and 0 <= value < float("inf") for value in values):
+    if not all(isinstance(value, (int, float)) and 0 <= value < float("inf") for value in values):
         raise ValueError(f"alpha must hold weights from 0 on. Received: alpha={alpha!r}")
     return [float(value) for value in values]
 
@@ -75,15 +74,15 @@ class FocalLoss(keras.losses.Loss):
         **kwargs: Any,
     ) -> None:
         super().__init__(name=name, **kwargs)
-        if not isinstance(gamma, numbers.Real) or not 0 <= gamma < float("inf"):
+        if not isinstance(gamma, (int, float)) or not 0 <= gamma < float("inf"):
             raise ValueError(f"gamma must be a number from 0 on. Received: gamma={gamma!r}")
-        if not isinstance(label_smoothing, numbers.Real) or not 0 <= label_smoothing < 1:
+        if not isinstance(label_smoothing, (int, float)) or not 0 <= label_smoothing < 1:
             raise ValueError(
                 f"label_smoothing must be a share from 0 to less than 1. Received: label_smoothing={label_smoothing!r}"
             )
         self.gamma = float(gamma)
         self.label_smoothing = float(label_smoothing)
-        self.alpha = _checked_alpha(alpha)
+        self.alpha: float | list[float] | None = _checked_alpha(alpha)
 
     @classmethod
     def class_balanced(cls, counts: Sequence[int], beta: float = 0.999, **kwargs: Any) -> FocalLoss:

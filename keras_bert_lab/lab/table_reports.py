@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from keras_bert_lab.evaluation import classification_report, multi_label_report, regression_report
+from keras_bert_lab.evaluation.classification_report import classification_report
+from keras_bert_lab.evaluation.multi_label_report import multi_label_report
+from keras_bert_lab.evaluation.regression_report import regression_report
 from keras_bert_lab.tasks import TextClassifier
 
 __all__ = ["report_on", "texts_of"]

@@ -140,16 +140,22 @@ def train(
     check_integer("seed", seed, 0, LARGEST_SEED)
     check_share("validation_split", validation_split)
     check_share("dropout", dropout)
-    kind = kind_of_labels(kind, label_separator)
-    loss_function = loss_of(kind, loss, focal_gamma, label_smoothing)
+    known_kind = kind_of_labels(kind, label_separator)
+    loss_function = loss_of(known_kind, loss, focal_gamma, label_smoothing)
     cleaner, beside = cleaner_of(clean), extra_columns_of(columns)
     with run_of("train", output, overwrite, settings) as run:
         keras.utils.set_random_seed(seed)
         source = open_source(encoder)
-        how = {"text": text, "label": label, "text_pair": text_pair, "columns": beside or (), "encoding": encoding}
+        how: dict[str, Any] = {
+            "text": text,
+            "label": label,
+            "text_pair": text_pair,
+            "columns": beside or (),
+            "encoding": encoding,
+        }
         how |= {"separator": separator, "sheet": sheet, "drop_unusable": drop_unusable}
         tables = read_training_tables(
-            table, validation, kind, label_separator, validation_split, seed, keep_similar_labels, how
+            table, validation, known_kind, label_separator, validation_split, seed, keep_similar_labels, how
         )
         learned, kept = tables.learned, tables.kept
         _check_afterwards(tables.kind, kept is not None, calibrate, threshold)

@@ -17,6 +17,7 @@ from keras_bert_lab.training import GradualUnfreezing
 __all__ = ["cleaner_of", "extra_columns_of", "kind_of_labels", "loss_of", "make_trainable"]
 
 _ADDED = re.compile(r"(lora|adapters)(?:\s+(\d+))?")
+_RANK, _SIZE = 8, 64  # where only "lora" or "adapters" is said
 _COLUMN_KINDS = ("number", "category")
 
 
@@ -93,5 +94,6 @@ def make_trainable(model: TextClassifier, what: str) -> tuple[TrainableCounts, l
     added = _ADDED.fullmatch(what)
     if added is None:
         return set_trainable(model, what), []
-    size = {} if added[2] is None else {"rank" if added[1] == "lora" else "size": int(added[2])}
-    return (add_lora(model, **size) if added[1] == "lora" else add_adapters(model, **size)), []
+    if added[1] == "lora":
+        return add_lora(model, rank=int(added[2] or _RANK)), []
+    return add_adapters(model, size=int(added[2] or _SIZE)), []

@@ -82,7 +82,7 @@ def _noise(losses: np.ndarray, memory: float) -> np.ndarray:
     return np.append(around, around[-1]) * math.sqrt(math.pi) / 2  # of the normal distribution
 
 
-def evaluate_search(rates: Sequence[float], losses: Sequence[float], ended: str) -> LearningRateSearch:
+def evaluate_search(rates: Sequence[float] | np.ndarray, losses: Sequence[float], ended: str) -> LearningRateSearch:
     """Which learning rate follows from a search.
 
     The rule: the loss is flat at first, falls to a lowest value, and rises. The rate in the middle of the fall is suggested:

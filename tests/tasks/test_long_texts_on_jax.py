@@ -1,4 +1,4 @@
-"""A classifier that reads windows and extra columns, from its file, on Keras's JAX backend: the same before and after a step."""
+"""A classifier with windows and extra columns, from its file, on Keras's JAX backend: the same before and after a step."""
 
 from __future__ import annotations
 
