@@ -71,6 +71,7 @@ NAMES = [
     "WindowPooling",
     "WordPieceTokenizer",
     "WordTokenizer",
+    "WordVectors",
     "add_adapters",
     "add_lora",
     "as_text_tensor",
