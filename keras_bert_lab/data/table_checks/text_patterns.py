@@ -57,7 +57,7 @@ def mended(text: str) -> str | None:
     for found in _FOREIGN.finditer(text):
         for end in range(len(found[0]), 1, -1):
             was = _decoded(found[0][:end])
-            if was is not None and len(was) < end:
+            if was is not None:
                 return f"{found[0][:end]!r} was {was!r}"
     return None
 
