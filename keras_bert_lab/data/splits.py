@@ -20,7 +20,9 @@ def _numbered(labels: Any) -> tuple[np.ndarray, np.ndarray]:
     return numbers, counts
 
 
-def split_rows(count: int, share: float, seed: int, labels: Sequence[Any] | None = None) -> tuple[np.ndarray, np.ndarray]:
+def split_rows(
+    count: int, share: float, seed: int, labels: Sequence[Any] | np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Rows to learn from, and rows that are held out, drawn with a seed.
 
     Args:
@@ -57,7 +59,7 @@ def split_rows(count: int, share: float, seed: int, labels: Sequence[Any] | None
     return np.sort(learned), np.sort(kept)
 
 
-def stratified_order(labels: Sequence[Any], seed: int) -> np.ndarray:
+def stratified_order(labels: Sequence[Any] | np.ndarray, seed: int) -> np.ndarray:
     """An order of rows in which the first n, for each n, have all labels in the shares that they have among all.
 
     Of each label there is one row more or less than its share at most.
