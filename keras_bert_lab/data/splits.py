@@ -59,7 +59,7 @@ def split_rows(
     return np.sort(learned), np.sort(kept)
 
 
-def stratified_order(labels: Sequence[Any], seed: int) -> np.ndarray:
+def stratified_order(labels: Sequence[Any] | np.ndarray, seed: int) -> np.ndarray:
     """An order of rows in which the first n, for each n, have all labels in the shares that they have among all.
 
     Of each label there is one row more or less than its share at most.

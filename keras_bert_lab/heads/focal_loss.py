@@ -11,17 +11,21 @@ from keras import ops
 __all__ = ["FocalLoss"]
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
 def _checked_alpha(alpha: Any) -> float | list[float] | None:
     if alpha is None:
         return None
-    if isinstance(alpha, (int, float)) and not isinstance(alpha, bool):
+    if _is_number(alpha):
         if not 0 < alpha < 1:
             raise ValueError(f"alpha must be between 0 and 1, the weight of the positive label. Received: alpha={alpha!r}")
         return float(alpha)
     values = alpha.tolist() if hasattr(alpha, "tolist") else alpha
     if not isinstance(values, (list, tuple)) or len(values) < 2:
         raise ValueError(f"alpha must be a number, or one weight for each of at least two labels. Received: alpha={alpha!r}")
-    if not all(isinstance(value, (int, float)) and 0 <= value < float("inf") for value in values):
+    if not all(_is_number(value) and 0 <= value < float("inf") for value in values):
         raise ValueError(f"alpha must hold weights from 0 on. Received: alpha={alpha!r}")
     return [float(value) for value in values]
 
@@ -74,14 +78,14 @@ class FocalLoss(keras.losses.Loss):
         **kwargs: Any,
     ) -> None:
         super().__init__(name=name, **kwargs)
-        if not isinstance(gamma, (int, float)) or not 0 <= gamma < float("inf"):
+        if not _is_number(gamma) or not 0 <= gamma < float("inf"):
             raise ValueError(f"gamma must be a number from 0 on. Received: gamma={gamma!r}")
-        if not isinstance(label_smoothing, (int, float)) or not 0 <= label_smoothing < 1:
+        if not _is_number(label_smoothing) or not 0 <= label_smoothing < 1:
             raise ValueError(
                 f"label_smoothing must be a share from 0 to less than 1. Received: label_smoothing={label_smoothing!r}"
             )
-        self.gamma = float(gamma)
-        self.label_smoothing = float(label_smoothing)
+        self.gamma: float = float(gamma)
+        self.label_smoothing: float = float(label_smoothing)
         self.alpha: float | list[float] | None = _checked_alpha(alpha)
 
     @classmethod

@@ -381,8 +381,8 @@ class TextClassifier(Task, keras.Model):
             train, held_out = train.subset(parts[0]), train.subset(parts[1], shuffle=False)
             validation_data = as_dataset(held_out, epochs=1)
         # Only now: "balanced" means the texts that are learned from, and texts that are held out count as they are.
-        assert train.targets is not None
-        train.weights = sample_weights(train.targets, self.labels, class_weight, train.weights, self.kind)
+        if class_weight is not None and train.targets is not None:
+            train.weights = sample_weights(train.targets, self.labels, class_weight, train.weights, self.kind)
         if verbose:
             callbacks.append(Progress(train))
         return super().fit(
