@@ -103,7 +103,7 @@ def autofit(
     check_integer("patience", patience, 1)
     if validation is None or isinstance(validation, (int, float)):
         check_share("validation", validation)
-        validation = float(validation)
+        validation = float(validation or 0.0)
     weights = {"sample_weight": sample_weight, "class_weight": class_weight}
     data = data_with_validation(model, x, y, weights, validation, batch_size, seed)
     search = None

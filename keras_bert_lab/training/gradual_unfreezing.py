@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from keras_bert_lab.config import check_integer
-from keras_bert_lab.encoder import set_trainable
+from keras_bert_lab.encoder.set_trainable import set_trainable
 from keras_bert_lab.training.layer_rates import block_of, path_of
 
 __all__ = ["GradualUnfreezing"]
