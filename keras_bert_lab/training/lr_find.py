@@ -79,7 +79,7 @@ def lr_find(
             model.steps_per_execution = 1
             model.train_function = None
         model.fit(**data.arguments, verbose=0, callbacks=[rising])
-    return evaluate_search(rates[: len(rising.losses)], rising.losses, rising.ended)
+    return evaluate_search(rates[: len(rising.losses)].tolist(), rising.losses, rising.ended)
 
 
 class _RisingRate(keras.callbacks.Callback):

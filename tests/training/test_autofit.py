@@ -77,7 +77,7 @@ def test_without_a_rate_that_can_be_found_it_takes_the_compiled_one():
     x, _ = task(67)
     y = np.random.default_rng(7).integers(0, 2, (67, 1)).astype("float32")
     model = network(keras.optimizers.SGD(0.0625, global_clipnorm=1e-9))
-    found = kbl.autofit(model, x, y, max_epochs=1, verbose=0)
+    found = kbl.autofit(model, x, y, max_epochs=1, verbose=0, seed=1)  # of 1,000 seeds 3 give a rate in spite of it
     assert found.search.suggestion is None
     assert found.rate == 0.0625
 
