@@ -1,14 +1,15 @@
 """Step time and trained parameters of the ways to fine-tune one encoder, in one run.
 
-    python -m benchmarks.what_trains            about 5 minutes on 2 cores, 5 GB of memory
-    python -m benchmarks.what_trains --quick    about 2 minutes: two rounds
+    python -m benchmarks.what_trains            on 2 cores, 5 GB of memory
+    python -m benchmarks.what_trains --quick    two rounds
 
 A classifier on an encoder of the shape of MiniLM (6 layers, H = 384, 12 heads, F = 1,536, V = 30,522) with weights as they
 start, B = 16 full rows of S = 128, dropout 0.1, AdamW, 2 threads. Each way has a process of its own; they take turns, A B C,
 C B A, one computing at a time, and runs during which other work kept more than a tenth of a core busy are repeated (within
 `--patience`; rows that stay disturbed have a "!"). Processor time, of all threads, suffers less from other work.
 
-Expected result: `benchmarks/results/what_trains.json` and the table of docs/what_trains.md. Data seed 0; weights seed 0.
+Expected result: `benchmarks/results/what_trains.json` and a table; the numbers of parameters are those of docs/what_trains.md.
+Data seed 0; weights seed 0.
 """
 
 from __future__ import annotations

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from keras_bert_lab import Encoder, add_lora, load_task
+import keras_bert_lab as kbl
+from keras_bert_lab import Encoder, EncoderConfig, add_lora, load_task
+from keras_bert_lab.encoder.initial_weights import blank_weights
 from tests.conftest import ROOT
 from tests.samples import F, H, L, config
 
@@ -35,3 +37,25 @@ def test_the_formulas() -> None:
     assert "L rank (10 H + 2 F)" in PAGE
     assert add_lora(Encoder(config()), rank=3).trainable == 4 * L * 3 * H
     assert add_lora(Encoder(config()), rank=3, targets="all").trainable == L * 3 * (10 * H + 2 * F)
+
+
+def test_the_table_counts_right() -> None:
+    """With zeros that take no memory instead of weights."""
+    sizes: dict[str, int] = {
+        "vocab_size": 30522,
+        "hidden_size": 384,
+        "num_layers": 6,
+        "num_heads": 12,
+        "intermediate_size": 1536,
+    }
+    with blank_weights():
+        encoder = Encoder(EncoderConfig(**sizes))
+    found = re.findall(r"^\| .* \| `(\w+)\(model, (.*)\)` \| ([\d,]+) \|", PAGE, flags=re.MULTILINE)
+    assert len(found) == 6
+    for function, settings, count in sorted(found, key=lambda row: row[0] == "add_adapters"):  # these stay
+        trained = eval(f"kbl.{function}(encoder, {settings})", {"kbl": kbl, "encoder": encoder}).trainable
+        if function == "add_lora":
+            kbl.merge_lora(encoder)
+        assert f"{trained:,}" == count, (function, settings)
+        if settings == '"all"':
+            assert f"V = 30,522): {trained:,} numbers." in PAGE

@@ -278,7 +278,7 @@ def test_merged_for_a_moment() -> None:
 
 def test_a_model_that_has_predicted_is_traced_anew() -> None:
     model = model_of(randomise(Encoder(config())))
-    model.compile("sgd", "mse", jit_compile=False)
+    model.jit_compile = False  # it is not compiled, which would trace it anew, too
     plain = model.predict(batch(), verbose=0)
     add_lora(model, rank=2, targets="all")
     randomised(model)
