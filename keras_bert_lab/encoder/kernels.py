@@ -2,7 +2,7 @@
 
 Public layers take and give (B, S, H). In here every product with a weight matrix is one flat 2-D product on (T, H), T = B * S:
 the bias is then added in the form that oneDNN fuses with the product and the activation, and the gradient is one product
-instead of B small ones. The reshape costs nothing. Weights live in ordinary Keras layers, so that LoRA, quantisation and
+instead of B small ones. The reshape costs nothing. Weights live in ordinary Keras layers, so that quantisation and
 weight decay rules of Keras apply to them.
 
 Shapes: B batch, S sequence of the query, R sequence of the value (self-attention: R = S), T = B * S, H hidden, N heads,

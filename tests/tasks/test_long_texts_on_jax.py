@@ -1,4 +1,4 @@
-"""A classifier with windows and extra columns, from its file, on Keras's JAX backend: the same before and after a step."""
+"""Windows and extra columns on Keras's JAX backend, from a file: the same answers before and after a step."""
 
 from __future__ import annotations
 
