@@ -4,10 +4,7 @@ Prints one JSON object.
 """
 
 import json
-import os
 import sys
-
-os.environ["KERAS_BACKEND"] = "jax"
 
 import keras
 import numpy as np
