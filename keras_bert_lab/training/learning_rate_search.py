@@ -140,9 +140,12 @@ def _suggestion(rates: np.ndarray, losses: np.ndarray, ended: str) -> tuple[floa
     if start - low <= max(_SURE * math.hypot(errors[0], errors[lowest]), 1e-3 * abs(start)):
         place = int(np.argmin(smoothed))
         fell = f"fell no further than from {start:.3g} to {smoothed[place]:.3g}, which is within its noise"
-        told = f"no rate can be told: the loss {fell if smoothed[place] < start else 'never fell'}; {_ENDS[ended]}. "
-        cure = "Take more steps, larger batches or a wider range of rates" if ended == "end" else "Begin with a lower rate"
-        return None, smoothed, told + cure
+        has_fallen = smoothed[place] < start
+        told = f"no rate can be told: the loss {fell if has_fallen else 'never fell'}; {_ENDS[ended]}. "
+        if ended == "end":
+            return None, smoothed, told + "Take more steps, larger batches or a wider range of rates"
+        # The rates at which it would fall may have gone by too fast, or were below the first one.
+        return None, smoothed, told + ("Take more steps or larger batches" if has_fallen else "Begin with a lower rate")
     fit = optimize.isotonic_regression(capped[: lowest + 1], increasing=False).x
     level = (start + low) / 2
     place = int(np.argmax(fit <= level))

@@ -65,6 +65,15 @@ def test_a_loss_that_only_rises_gives_no_rate():
     )
 
 
+def test_a_fall_within_the_noise_before_it_diverges_asks_for_more_steps():
+    rng = np.random.default_rng(7)
+    losses = 0.7 - 0.01 * (RATES > 1e-4) + (RATES / 0.01) ** 2 + 0.1 * rng.normal(size=STEPS)
+    kept = losses < 3
+    found = evaluate_search(RATES[kept], losses[kept], "diverged")
+    assert found.suggestion is None
+    assert found.reason.endswith("then the loss rose far above where it was. Take more steps or larger batches")
+
+
 def test_a_loss_that_does_not_move_gives_no_rate():
     assert evaluate_search(RATES, np.full(STEPS, 0.7), "end").suggestion is None
     assert evaluate_search(RATES, 0.7 - 1e-4 * np.linspace(0, 1, STEPS), "end").suggestion is None
