@@ -41,6 +41,7 @@ assert "tensorflow" not in sys.modules, "tensorflow was imported"
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="needs jax: pip install -e '.[test]'")
 def test_jax_trains_and_merges_like_tensorflow(tmp_path: Path) -> None:
     encoder = Encoder(config(dropout=0.0, attention_dropout=0.0))
