@@ -4,8 +4,9 @@ Between two products TensorFlow runs GELU, layer normalisation and softmax as so
 writes whole arrays; in training that took as long as the products. Here XLA makes one loop of each. The products stay outside:
 XLA's own are slower on CPUs than those of oneDNN. Everything is computed in float32, also for states in half precision.
 
-Used in training alone, in graphs whose shapes are known: each other shape would be compiled anew. Inference keeps the plain
-operations, which oneDNN fuses with the products, and which need no XLA where an exported model is loaded.
+Used in training alone, in graphs whose shapes are known: each other shape would be compiled anew. (`as_dataset` leaves shapes
+open: data of one's own with fixed shapes comes here.) Inference keeps the plain operations, which oneDNN fuses with the
+products, and which need no XLA where an exported model is loaded.
 """
 
 from __future__ import annotations
