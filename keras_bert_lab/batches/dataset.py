@@ -133,4 +133,6 @@ def _dataset(generator: Callable[[], Iterable[tuple[Any, ...]]], batches: Batche
         {key: tf.TensorSpec((None,) * array.ndim, array.dtype) for key, array in inputs.items()},
         *(spec(part, batches.target_shape) for part in rest),
     )
-    return tf.data.Dataset.from_generator(generator, output_signature=signature).prefetch(2)
+    options = tf.data.Options()
+    options.autotune.enabled = False  # nothing here is tuned, and who drops the reader waits for the thread that tunes
+    return tf.data.Dataset.from_generator(generator, output_signature=signature).prefetch(2).with_options(options)

@@ -18,7 +18,7 @@ from keras_bert_lab.recipes.models import is_ours, with_rate
 from keras_bert_lab.recipes.runs import LARGEST_SEED, plain, run_of
 from keras_bert_lab.recipes.train_files import write_card_and_pictures
 from keras_bert_lab.recipes.training_tables import read_training_tables
-from keras_bert_lab.recipes.tuning import cleaner_of, extra_columns_of, kind_of_labels, loss_of, make_trainable
+from keras_bert_lab.recipes.tuning import adds_lora, cleaner_of, extra_columns_of, kind_of_labels, loss_of, make_trainable
 from keras_bert_lab.tasks import TextClassifier
 from keras_bert_lab.training import build_adamw
 
@@ -202,7 +202,7 @@ def train(
             "texts": len(learned),
             "history": history,
         }
-        if trainable.startswith("lora"):
+        if adds_lora(trainable):
             merge_lora(model)
         report = None
         if kept is not None and run.stopped_by is None:

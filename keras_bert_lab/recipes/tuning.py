@@ -14,7 +14,7 @@ from keras_bert_lab.tasks import TextClassifier
 from keras_bert_lab.text import TextCleaner
 from keras_bert_lab.training import GradualUnfreezing
 
-__all__ = ["cleaner_of", "extra_columns_of", "kind_of_labels", "loss_of", "make_trainable"]
+__all__ = ["adds_lora", "cleaner_of", "extra_columns_of", "kind_of_labels", "loss_of", "make_trainable"]
 
 _ADDED = re.compile(r"(lora|adapters)(?:\s+(\d+))?")
 _RANK, _SIZE = 8, 64  # where only "lora" or "adapters" is said
@@ -79,6 +79,17 @@ def extra_columns_of(columns: str) -> dict[str, str] | None:
     return found or None
 
 
+def adds_lora(what: str) -> bool:
+    """Whether `make_trainable` adds low-rank updates, which are to be merged after the training.
+
+    Example:
+        >>> adds_lora("lora 8"), adds_lora("lora*")
+        (True, False)
+    """
+    added = _ADDED.fullmatch(what)
+    return added is not None and added[1] == "lora"
+
+
 def make_trainable(model: TextClassifier, what: str) -> tuple[TrainableCounts, list[keras.callbacks.Callback]]:
     """Choose what of a model is trained.
 
@@ -94,6 +105,6 @@ def make_trainable(model: TextClassifier, what: str) -> tuple[TrainableCounts, l
     added = _ADDED.fullmatch(what)
     if added is None:
         return set_trainable(model, what), []
-    if added[1] == "lora":
+    if adds_lora(what):
         return add_lora(model, rank=int(added[2] or _RANK)), []
     return add_adapters(model, size=int(added[2] or _SIZE)), []
